@@ -1,0 +1,365 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// How a Registry deals with a store that is busy, slow or away.
+const (
+	// storeTimeout bounds each decision, so that a login or a check without a store is refused in time.
+	storeTimeout = 1500 * time.Millisecond
+	// maxAttempts bounds how often a decision is made again after losing to another.
+	maxAttempts = 200
+)
+
+// EndedError says that a session has ended, and how. For a session that no store knows, the reason is Unknown.
+type EndedError struct {
+	Session Session
+	Ending  Ending
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("session %s has ended: %s", e.Session.ID, e.Ending.Reason)
+}
+
+// ErrTicket says that a ticket is not open: spent, expired or never issued.
+var ErrTicket = errors.New("the ticket has been used, has expired or was never issued")
+
+// Registry is the one way in to the sessions: it loads an account, lets the rules decide, and commits what
+// they decided, as often as it takes. It may be used concurrently.
+type Registry struct {
+	store Store
+	locks keyLocks
+
+	mu     sync.Mutex
+	counts Counts // guarded by mu
+}
+
+// Counts are how many sessions a Registry has opened, and ended for which reason, since it was made.
+type Counts struct {
+	Admitted uint64
+	Ended    map[Reason]uint64
+}
+
+// NewRegistry returns a Registry on the given store.
+func NewRegistry(store Store) *Registry {
+	return &Registry{store: store, counts: Counts{Ended: make(map[Reason]uint64)}}
+}
+
+// Login decides the login of a user who has been authenticated. The outcome's verdict says what became of it.
+func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, error) {
+	var out Outcome
+	var now time.Time
+	key := KeyOf(req.User)
+	err := r.update(ctx, key, func(snap Snapshot) decision {
+		var a Account
+		a, out = snap.Account.Admit(req, rule, snap.Now)
+		out.Routes, now = snap.Routes, snap.Now
+		return decided(a, out, req, snap.Now)
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if out.Verdict == Rejected {
+		event := Event{Type: LoginRejected, At: now, User: req.User, By: req.actor()}
+		if err := r.record(ctx, key, event); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return out, nil
+}
+
+// Choose spends a ticket of the account as the user chose. It returns ErrTicket if the ticket is not open.
+func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
+	var out Outcome
+	open := false
+	err := r.update(ctx, choice.Credential.Key, func(snap Snapshot) decision {
+		var a Account
+		if a, out, open = snap.Account.Choose(choice, snap.Now); !open {
+			return decision{}
+		}
+		out.Routes = snap.Routes
+		return decided(a, out, out.Ticket.Request, snap.Now)
+	})
+	if err == nil && !open {
+		err = ErrTicket
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return out, nil
+}
+
+// LoginFailed records that a login was refused for its password.
+func (r *Registry) LoginFailed(ctx context.Context, user string, by Actor) error {
+	event := Event{Type: LoginFailed, At: time.Now().UTC().Truncate(time.Millisecond), User: user, By: &by}
+	return r.record(ctx, KeyOf(user), event)
+}
+
+// Check returns the live session that cred proves, and the snapshot it is from: one round trip. It returns an
+// *EndedError if the session has ended or is unknown.
+func (r *Registry) Check(ctx context.Context, cred Credential) (Session, Snapshot, error) {
+	snap, err := r.Load(ctx, cred.Key)
+	if err != nil {
+		return Session{}, Snapshot{}, err
+	}
+	s, err := snap.Verify(cred)
+	return s, snap, err
+}
+
+// Attach records a route to the session that cred claims, and returns the session if cred proves it: one
+// round trip. Its errors are those of Check.
+func (r *Registry) Attach(ctx context.Context, cred Credential, route Route) (Session, Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	snap, err := r.store.Attach(ctx, cred.Key, route)
+	if err != nil {
+		return Session{}, Snapshot{}, err
+	}
+	s, err := snap.Verify(cred)
+	return s, snap, err
+}
+
+// Verify returns the live session that cred proves. It returns an *EndedError if the session has ended,
+// is past its deadline, or is unknown.
+func (snap Snapshot) Verify(cred Credential) (Session, error) {
+	s, ok := snap.Account.Find(cred.ID)
+	match := subtle.ConstantTimeCompare(s.Digest[:], cred.Digest[:]) == 1
+	if !ok || !match {
+		return Session{}, &EndedError{
+			Session: Session{ID: cred.ID},
+			Ending:  Ending{Reason: Unknown, At: snap.Now},
+		}
+	}
+	return s, s.Err(snap.Now)
+}
+
+// Err returns nil while the session is live at the given time, else an *EndedError.
+func (s Session) Err(now time.Time) error {
+	if s.Ended != nil {
+		return &EndedError{Session: s, Ending: *s.Ended}
+	}
+	if at, reason := s.Deadline(); !at.IsZero() && !now.Before(at) {
+		return &EndedError{Session: s, Ending: Ending{Reason: reason, At: at}}
+	}
+	return nil
+}
+
+// Load returns a user's account: one round trip.
+func (r *Registry) Load(ctx context.Context, key Key) (Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.store.Load(ctx, key)
+}
+
+// Ended is a session that End has ended, and whether a connection of it was there to be told.
+type Ended struct {
+	Session   Session
+	Connected bool
+}
+
+// End ends those live sessions of an account for which the choice returns true, and returns them.
+func (r *Registry) End(ctx context.Context, key Key, which func(Session) bool, why Ending) ([]Ended, error) {
+	var ended []Ended
+	err := r.update(ctx, key, func(snap Snapshot) decision {
+		ended = ended[:0]
+		a, expired := snap.Account.Expire(snap.Now)
+		var ids []ID
+		for _, s := range a.Live {
+			if which(s) {
+				ids = append(ids, s.ID)
+			}
+		}
+		a, gone := a.End(ids, why, snap.Now)
+		for _, s := range gone {
+			ended = append(ended, Ended{Session: s, Connected: snap.Routes.Connections(s.ID) > 0})
+		}
+		return decision{account: a, ended: append(expired, gone...)}
+	})
+	return ended, err
+}
+
+// Expire ends what is due in an account, and writes its next deadline.
+func (r *Registry) Expire(ctx context.Context, key Key) error {
+	return r.update(ctx, key, func(snap Snapshot) decision {
+		a, expired := snap.Account.Expire(snap.Now)
+		return decision{account: a, ended: expired, reschedule: true}
+	})
+}
+
+// ExpireDue expires up to limit accounts that are due, and returns how many it found.
+func (r *Registry) ExpireDue(ctx context.Context, limit int) (int, error) {
+	due, err := r.store.Due(ctx, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range due {
+		if err := r.Expire(ctx, key); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// Touch records activity and receipts.
+func (r *Registry) Touch(ctx context.Context, marks ...Mark) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.store.Touch(ctx, marks...)
+}
+
+// Detach records that routes have fewer connections or none.
+func (r *Registry) Detach(ctx context.Context, routes ...Route) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.store.Detach(ctx, routes...)
+}
+
+// Counts returns how many sessions this Registry has opened and ended.
+func (r *Registry) Counts() Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Counts{Admitted: r.counts.Admitted, Ended: maps.Clone(r.counts.Ended)}
+}
+
+func (r *Registry) record(ctx context.Context, key Key, events ...Event) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.store.Record(ctx, key, events...)
+}
+
+// decision is what update commits. The zero decision changes nothing.
+type decision struct {
+	account    Account
+	created    *Session
+	challenged *Event
+	ended      []Session
+	changed    bool // although nothing was created or ended
+	reschedule bool
+}
+
+// decided turns the outcome of a login into what is to be committed.
+func decided(a Account, out Outcome, req Request, now time.Time) decision {
+	if out.Repeated {
+		return decision{}
+	}
+	d := decision{account: a, ended: append(slices.Clone(out.Expired), out.Ended...)}
+	switch out.Verdict {
+	case Admitted:
+		d.created = &out.Session
+	case Challenged:
+		d.challenged = &Event{Type: LoginChallenged, At: now, User: a.User, By: req.actor()}
+	case Declined:
+		d.changed = true
+	}
+	return d
+}
+
+func (req Request) actor() *Actor {
+	return &Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
+}
+
+// update lets decide make a decision on an account and commits it. When another change comes first it lets
+// it decide again, on what the account has become.
+func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) decision) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	unlock, err := r.locks.lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("%w: waiting for other logins of the user: %w", ErrUnavailable, err)
+	}
+	defer unlock()
+
+	snap, err := r.store.Load(ctx, key)
+	if err != nil {
+		return err
+	}
+	for attempt := range maxAttempts {
+		d := decide(snap)
+		change, needed := d.change(snap)
+		if !needed {
+			return nil
+		}
+		lostTo, err := r.store.Commit(ctx, key, change)
+		if err == nil {
+			r.count(d)
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		snap = lostTo
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: the account kept changing", ErrUnavailable)
+}
+
+// change returns the change that a decision on snap needs, if any.
+func (d decision) change(snap Snapshot) (Change, bool) {
+	if d.created == nil && d.challenged == nil && len(d.ended) == 0 && !d.changed && !d.reschedule {
+		return Change{}, false
+	}
+	if d.reschedule && snap.Version == (Version{}) {
+		return Change{}, false
+	}
+	c := Change{
+		ID:       uuid.New(),
+		From:     snap.Version,
+		Account:  d.account,
+		Ended:    d.ended,
+		NotAfter: snap.Now.Add(storeTimeout),
+	}
+	for i := range d.ended {
+		c.Events = append(c.Events, sessionEvent(SessionEnded, d.account.User, d.ended[i], d.ended[i].Ended.At))
+	}
+	if d.created != nil {
+		c.Events = append(c.Events, sessionEvent(SessionCreated, d.account.User, *d.created, d.created.CreatedAt))
+	}
+	if d.challenged != nil {
+		c.Events = append(c.Events, *d.challenged)
+	}
+	return c, true
+}
+
+func sessionEvent(what EventType, user string, s Session, at time.Time) Event {
+	s.Digest = Digest{}
+	return Event{Type: what, At: at, User: user, Session: &s}
+}
+
+func (r *Registry) count(d decision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d.created != nil {
+		r.counts.Admitted++
+	}
+	for _, s := range d.ended {
+		r.counts.Ended[s.Ended.Reason]++
+	}
+}
+
+// backOff waits a little, drawn at random and longer with each attempt, after losing to another change.
+func backOff(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	wait := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * time.Millisecond))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}

@@ -1,0 +1,208 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The states a Store answers with. Drivers' errors are wrapped beside ErrUnavailable.
+var (
+	// ErrUnavailable says that the store could not be asked, or did not answer in time: nothing is known.
+	ErrUnavailable = errors.New("the session store is not available")
+	// ErrConflict says that an account is no longer at the version that a change was made from.
+	ErrConflict = errors.New("the account has changed meanwhile")
+	// ErrTrimmed says that notices were asked for which the store no longer has.
+	ErrTrimmed = errors.New("notices are no longer kept")
+)
+
+// Version is the state of an account: the ID of the change that made it. The zero Version is that of an
+// account that is not there.
+type Version = uuid.UUID
+
+// Store keeps the accounts. It is the truth: whatever a Commit has acknowledged stays, and whatever
+// reaches other instances by other ways only rings a bell.
+//
+// All methods may be called concurrently and return ErrUnavailable, wrapped, when the store cannot be
+// reached or the context ends first; then a change may have been made or not. A store orders the calls for
+// one key: each sees all of those before it.
+type Store interface {
+	// Load reads an account. One that is not there is an empty Snapshot with the zero Version, not an error.
+	Load(ctx context.Context, key Key) (Snapshot, error)
+
+	// Commit makes a change, all of it or nothing: the account, its next deadline, its events, and a notice
+	// to each instance with a route to a session that ended. It returns ErrConflict, and the snapshot it lost
+	// to, if the account is not at change.From. A change that has been applied and is sent again, when its
+	// account has not changed since, succeeds and does nothing.
+	Commit(ctx context.Context, key Key, change Change) (Snapshot, error)
+
+	// Attach records a route and then reads the account, so that of a Commit and an Attach at the same time
+	// either the Commit sends a notice to the route, or the Attach sees what it did. A route of a newer epoch
+	// takes the place of an older one, never the reverse. Where there is no account, no route is recorded.
+	Attach(ctx context.Context, key Key, route Route) (Snapshot, error)
+
+	// Detach records that routes have fewer connections, and removes those that have none. A route that the
+	// store knows in a newer epoch is left alone, one it does not know is no error.
+	Detach(ctx context.Context, routes ...Route) error
+
+	// Touch records activity and receipts, outside the version. Of two for the same session the later
+	// activity, and the earlier receipt, stays. What is for an account that is not there is forgotten.
+	Touch(ctx context.Context, marks ...Mark) error
+
+	// Due returns up to limit accounts whose deadline has passed, the longest overdue of each shard first.
+	// Whoever commits them moves the deadline.
+	Due(ctx context.Context, limit int) ([]Key, error)
+
+	// Record writes events that change no account: refused logins.
+	Record(ctx context.Context, key Key, events ...Event) error
+
+	// Events returns up to limit events after the one with the given ID, oldest first; an empty ID is the
+	// start. Old events are forgotten when there are too many.
+	Events(ctx context.Context, after string, limit int) ([]Event, error)
+
+	Courier
+}
+
+// Courier is the part of a store that keeps count of the notices to instances.
+type Courier interface {
+	// Beat renews the lease of an instance, and returns all whose lease lives. Kept is false if there was
+	// no lease to renew: at the first beat, after a pause of more than LeaseTTL, and when the store was reset.
+	Beat(ctx context.Context, self Instance) (alive []Instance, kept bool, err error)
+
+	// Told returns how many notices each shard has sent an instance, by shard.
+	Told(ctx context.Context, instance string) ([Shards]uint64, error)
+
+	// Missed returns the notices that a shard has sent an instance after the given one, oldest first. It
+	// returns ErrTrimmed, and what there is, if some between are no longer kept.
+	Missed(ctx context.Context, instance string, shard int, after Mailed) ([]Notice, error)
+}
+
+// LeaseTTL is how long an instance counts as alive after its last beat.
+const LeaseTTL = 10 * time.Second
+
+// Snapshot is an account as the store had it at one moment.
+type Snapshot struct {
+	// Account has the latest activity and receipts in its sessions.
+	Account Account
+	Version Version
+	// Routes are those of living instances to live sessions.
+	Routes Routes
+	// Now is the store's clock at that moment, in UTC and whole milliseconds.
+	Now time.Time
+}
+
+// Change is a new state for an account, and what must happen together with it.
+type Change struct {
+	// ID becomes the account's version. It is what tells a change that is sent twice from two.
+	ID Version
+	// From is the version that the account must be at.
+	From    Version
+	Account Account
+	// Ended are the sessions that ended by this change. Their routes are told, and forgotten.
+	Ended []Session
+	// Events are written with it. Those of type SessionEnded are the notices.
+	Events []Event
+	// NotAfter is the store's time from which the change is refused with ErrUnavailable: whoever
+	// wanted it has given up waiting. Zero is never.
+	NotAfter time.Time
+}
+
+// Route says that connections of a session are open at an instance.
+type Route struct {
+	Key      Key
+	Session  ID
+	Instance string
+	// Epoch orders what an instance says of a session: the greater is newer. It starts at 1.
+	Epoch uint64
+	// Connections is how many are open.
+	Connections int
+}
+
+// Routes are the routes to an account's sessions.
+type Routes []Route
+
+// Connections returns how many connections of a session are open, over all instances.
+func (r Routes) Connections(id ID) int {
+	n := 0
+	for _, route := range r {
+		if route.Session == id {
+			n += route.Connections
+		}
+	}
+	return n
+}
+
+// Mark is activity of a live session, or the receipt of an ended one's notice.
+type Mark struct {
+	Key     Key
+	Session ID
+	// Ago is how long before this moment it was, for the store's clock to subtract.
+	Ago time.Duration
+	// Receipt tells a receipt from activity.
+	Receipt bool
+	// IdleTimeout is the session's. With activity, the account is kept for as much longer.
+	IdleTimeout time.Duration
+}
+
+// Instance is a running hub, and its counters as of its last beat.
+type Instance struct {
+	ID        string    `json:"id"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+	BeatAt    time.Time `json:"beat_at"` // by the store's clock; set by it
+	Counters
+}
+
+// Counters are an instance's own counts: of what is open now, and of what has happened since it started.
+type Counters struct {
+	Connections int    `json:"connections"`
+	Sessions    int    `json:"sessions"` // with at least one connection here
+	Admitted    uint64 `json:"admitted"`
+	Ended       uint64 `json:"ended"`
+	Told        uint64 `json:"told"`  // notices written to sockets
+	Acked       uint64 `json:"acked"` // receipts for them
+	Late        uint64 `json:"late"`  // sessions found ended without a notice, by looking
+}
+
+// Mailed is a place in the sequence of notices from one shard to one instance.
+type Mailed struct {
+	// Number counts the notices from 1.
+	Number uint64
+	// At is the store's own name for the place.
+	At string
+}
+
+// Notice tells an instance of the sessions that one commit ended.
+type Notice struct {
+	Shard  int
+	Mailed Mailed
+	// Events are those of the commit; the hub looks at the ones of type SessionEnded.
+	Events []Event
+}
+
+// EventType is what an event says has happened.
+type EventType string
+
+// The types of event.
+const (
+	SessionCreated  EventType = "session.created"
+	SessionEnded    EventType = "session.ended"
+	LoginFailed     EventType = "login.failed"
+	LoginRejected   EventType = "login.rejected"
+	LoginChallenged EventType = "login.challenged"
+)
+
+// Event is an entry of the audit log.
+type Event struct {
+	// ID is given by the store. IDs are compared by nobody else; they only say where to go on.
+	ID   string    `json:"id" cbor:"-"`
+	Type EventType `json:"type" cbor:"1,keyasint"`
+	At   time.Time `json:"at" cbor:"2,keyasint"`
+	User string    `json:"user" cbor:"3,keyasint"`
+	// Session is the one created or ended, without its digest; nil where there is none.
+	Session *Session `json:"session,omitempty" cbor:"4,keyasint,omitempty"`
+	// By is who tried, where there is no session.
+	By *Actor `json:"by,omitempty" cbor:"5,keyasint,omitempty"`
+}
