@@ -1,0 +1,118 @@
+// Package redistest starts real Redis servers for tests.
+package redistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Server is a redis-server process on loopback, with a folder of its own.
+type Server struct {
+	// Addr is the host and port it listens on, the same after a restart.
+	Addr string
+
+	dir string
+	cmd *exec.Cmd
+}
+
+// Start starts a redis-server that ends with the test. Without one on this machine the test fails.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{Addr: freeAddr(tb), dir: tb.TempDir()}
+	s.Restart(tb)
+	tb.Cleanup(func() { s.Kill(tb) })
+	return s
+}
+
+// URL returns the server's address as a redis:// URL.
+func (s *Server) URL() string { return "redis://" + s.Addr }
+
+// Client returns a client that is closed with the test.
+func (s *Server) Client(tb testing.TB) *redis.Client {
+	client := redis.NewClient(&redis.Options{
+		Addr: s.Addr, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+	})
+	tb.Cleanup(func() { client.Close() })
+	return client
+}
+
+// Restart starts the server again after Kill, with what it had written to its append-only file.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir,
+		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--loglevel", "warning",
+		"--logfile", filepath.Join(s.dir, "redis.log"))
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatalf("start redis-server (install the package redis-server): %v", err)
+	}
+	s.await(tb)
+}
+
+// await returns once the server answers.
+func (s *Server) await(tb testing.TB) {
+	tb.Helper()
+	client := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true})
+	defer client.Close()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := client.Ping(context.Background()).Err()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(filepath.Join(s.dir, "redis.log"))
+			tb.Fatalf("redis-server does not answer: %v\n%s", err, log)
+		}
+	}
+}
+
+// Kill ends the server at once, as a crash would.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	if s.cmd == nil {
+		return
+	}
+	s.Resume(tb)
+	if err := s.cmd.Process.Kill(); err != nil {
+		tb.Errorf("kill redis-server: %v", err)
+	}
+	s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Freeze stops the server as if its machine hung: it keeps its connections, and does not answer.
+func (s *Server) Freeze(tb testing.TB) { s.signal(tb, syscall.SIGSTOP) }
+
+// Resume ends a Freeze.
+func (s *Server) Resume(tb testing.TB) { s.signal(tb, syscall.SIGCONT) }
+
+func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
+	tb.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		tb.Errorf("signal redis-server: %v", err)
+	}
+}
+
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(fmt.Errorf("find a free port: %w", err))
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
