@@ -1,0 +1,179 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+const instancesKey = "hub:instances"
+
+// leases is what was seen at the last beat: which instances live, and Redis's clock then.
+type leases struct {
+	at    int64 // ms
+	alive map[string]bool
+	names string // of alive, each after a space
+}
+
+// lives reports whether a route counts that an instance recorded at since. An instance has a lease before it has
+// a route: one without a lease later than that is dead. Of a route younger than our last look we cannot say.
+func (s *Store) lives(instance string, since int64) bool {
+	seen := s.leases.Load()
+	return seen == nil || since > seen.at || seen.alive[instance]
+}
+
+// lastLook returns what the commit script needs to know which instances are dead.
+func (s *Store) lastLook() (at, alive string) {
+	seen := s.leases.Load()
+	if seen == nil {
+		return "", ""
+	}
+	return strconv.FormatInt(seen.at, 10), seen.names
+}
+
+// Beat implements session.Courier.
+func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Instance, bool, error) {
+	description, err := json.Marshal(self)
+	if err != nil {
+		return nil, false, err
+	}
+	reply, err := s.pipe.run(ctx, beatScript, []string{instancesKey},
+		self.ID, description, session.LeaseTTL.Milliseconds())
+	if err != nil {
+		return nil, false, err
+	}
+	parts, ok := reply.([]any)
+	if !ok || len(parts) != 4 {
+		return nil, false, fmt.Errorf("redis: beat answered with %T", reply)
+	}
+	now, _ := parts[0].(int64)
+	kept := parts[1] == int64(1)
+	dead, _ := parts[2].([]any)
+	fields, _ := parts[3].([]any)
+
+	var alive []session.Instance
+	seen := &leases{at: now, alive: make(map[string]bool)}
+	for i := 0; i+1 < len(fields); i += 2 {
+		id, _ := fields[i].(string)
+		value, _ := fields[i+1].(string)
+		beat, description, _ := strings.Cut(value, " ")
+		var instance session.Instance
+		if err := json.Unmarshal([]byte(description), &instance); err != nil {
+			return nil, false, fmt.Errorf("redis: instance %s: %w", id, err)
+		}
+		instance.ID, instance.BeatAt = id, parseMillis(beat)
+		alive = append(alive, instance)
+		seen.alive[id] = true
+		seen.names += " " + id
+	}
+	s.leases.Store(seen)
+	s.skew.Store(now - time.Now().UnixMilli())
+	s.since.CompareAndSwap(0, now)
+	return alive, kept, s.forget(ctx, dead)
+}
+
+// forget removes the counts of the notices to instances that are dead.
+func (s *Store) forget(ctx context.Context, dead []any) error {
+	if len(dead) == 0 {
+		return nil
+	}
+	names := make([]string, len(dead))
+	for i := range dead {
+		names[i], _ = dead[i].(string)
+	}
+	pipeline := s.client.Pipeline()
+	for shard := range s.shards {
+		pipeline.HDel(ctx, s.shards[shard].told, names...)
+	}
+	if _, err := pipeline.Exec(ctx); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Told implements session.Courier.
+func (s *Store) Told(ctx context.Context, instance string) (told [session.Shards]uint64, err error) {
+	pipeline := s.client.Pipeline()
+	var replies [session.Shards]*redis.StringCmd
+	for shard := range replies {
+		replies[shard] = pipeline.HGet(ctx, s.shards[shard].told, instance)
+	}
+	if _, err := pipeline.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return told, unavailable(err)
+	}
+	for shard, reply := range replies {
+		n, err := reply.Uint64()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return told, unavailable(err)
+		}
+		told[shard] = n
+	}
+	return told, nil
+}
+
+// Missed implements session.Courier.
+func (s *Store) Missed(ctx context.Context, instance string, shard int, after session.Mailed) ([]session.Notice, error) {
+	told, err := s.client.HGet(ctx, s.shards[shard].told, instance).Uint64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, unavailable(err)
+	}
+	const batch = 1000
+	start := "(" + after.At
+	if after.At == "" {
+		start = strconv.FormatInt(s.since.Load(), 10)
+	}
+	var missed []session.Notice
+	next := after.Number + 1
+	trimmed := false
+	for {
+		entries, err := s.client.XRangeN(ctx, s.shards[shard].events, start, "+", batch).Result()
+		if err != nil {
+			return missed, unavailable(err)
+		}
+		for _, entry := range entries {
+			start = "(" + entry.ID
+			number := addressed(entry, instance)
+			if number < next {
+				continue
+			}
+			trimmed = trimmed || number > next
+			next = number + 1
+			text, _ := entry.Values["e"].(string)
+			events, err := session.DecodeEvents([]byte(text))
+			if err != nil {
+				return missed, fmt.Errorf("redis: event %s: %w", entry.ID, err)
+			}
+			missed = append(missed, session.Notice{
+				Shard: shard, Mailed: session.Mailed{Number: number, At: entry.ID}, Events: events,
+			})
+		}
+		if len(entries) < batch {
+			break
+		}
+	}
+	if trimmed || next <= told {
+		return missed, session.ErrTrimmed
+	}
+	return missed, nil
+}
+
+// addressed returns the number of the notice that an entry was to an instance; 0 is none.
+func addressed(entry redis.XMessage, instance string) uint64 {
+	text, _ := entry.Values["t"].(string)
+	words := strings.Fields(text)
+	for i := 0; i+1 < len(words); i += 2 {
+		if words[i] == instance {
+			n, _ := strconv.ParseUint(words[i+1], 10, 64)
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,81 @@
+#!lua
+-- Makes a change to an account, if it is still at the version that the change was made from.
+-- KEYS: account, live, due, events, told.
+-- ARGV: 1 the version it must be at, 16 bytes or none   2 the record, which begins with its new version
+--       3 ms until which it is kept, '' for ever, '0' not at all   4 ms of its deadline, '' for none
+--       5 its member in due   6 ms from which the change is refused, '' for never   7 the events, '' for none
+--       8 how many events are kept, about   9 the shard, in decimal   10 the inbox's prefix
+--       11 the live sessions, each after a space   12 the sessions whose receipt is in the record, likewise
+--       13 ms of the last look at the leases, '' for none   14 the instances that then lived, likewise
+-- Returns 1 when made, 2 when refused; else the snapshot it lost to, as load does.
+local version = redis.call('GETRANGE', KEYS[1], 0, 15)
+if version == string.sub(ARGV[2], 1, 16) then
+  return 1
+end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if version ~= ARGV[1] then
+  return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2]), now}
+end
+if ARGV[6] ~= '' and now >= tonumber(ARGV[6]) then
+  return 2
+end
+local fields = redis.call('HGETALL', KEYS[2])
+
+-- Everything has been checked: from here on it only writes.
+if ARGV[3] == '0' then
+  redis.call('DEL', KEYS[1], KEYS[2])
+elseif ARGV[3] == '' then
+  redis.call('SET', KEYS[1], ARGV[2])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+end
+if ARGV[4] == '' then
+  redis.call('ZREM', KEYS[3], ARGV[5])
+else
+  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[5])
+end
+
+-- The routes of sessions that are not live are told and forgotten, those of dead instances forgotten.
+local told, gone = {}, {}
+for i = 1, #fields, 2 do
+  local sort, session = string.match(fields[i], '^(%a):(%x+)')
+  if sort == 'k' then
+    if string.find(ARGV[12], session, 1, true) then
+      gone[#gone + 1] = fields[i]
+    end
+  elseif not string.find(ARGV[11], session, 1, true) then
+    gone[#gone + 1] = fields[i]
+    if sort == 'r' then
+      told[string.sub(fields[i], 36)] = 0
+    end
+  elseif sort == 'r' and ARGV[13] ~= '' then
+    local since = tonumber(string.match(fields[i + 1], '%d+$'))
+    if since <= tonumber(ARGV[13]) and not string.find(ARGV[14], string.sub(fields[i], 36), 1, true) then
+      gone[#gone + 1] = fields[i]
+    end
+  end
+end
+for i = 1, #gone, 1000 do
+  redis.call('HDEL', KEYS[2], unpack(gone, i, math.min(i + 999, #gone)))
+end
+if #gone * 2 < #fields and ARGV[3] ~= '0' then
+  if ARGV[3] == '' then
+    redis.call('PERSIST', KEYS[2])
+  else
+    redis.call('PEXPIREAT', KEYS[2], ARGV[3])
+  end
+end
+
+if ARGV[7] ~= '' then
+  local addressees = ''
+  for instance in pairs(told) do
+    told[instance] = redis.call('HINCRBY', KEYS[5], instance, 1)
+    addressees = addressees .. instance .. ' ' .. told[instance] .. ' '
+  end
+  local id = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'e', ARGV[7], 't', addressees)
+  for instance, number in pairs(told) do
+    redis.call('PUBLISH', ARGV[10] .. instance, ARGV[9] .. ' ' .. number .. ' ' .. id .. '\n' .. ARGV[7])
+  end
+end
+return 1

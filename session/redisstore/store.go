@@ -1,0 +1,332 @@
+// Package redisstore keeps accounts on Redis 7 or later: a single server, one behind Sentinel, or a cluster.
+//
+// Of each user there is a record, the account, and a hash for what changes without a decision: routes,
+// activity, receipts. With the user's shard goes a set of deadlines, a stream of events and the counts of
+// notices, so that a commit is one script on one slot:
+//
+//	hub:{NN}:u:KEY    string  the account: 16 bytes of version, then as session.EncodeAccount wrote it
+//	hub:{NN}:l:KEY    hash    r:SESSION:INSTANCE → epoch, connections, since when · a:SESSION → last activity
+//	                          k:SESSION → receipt
+//	hub:{NN}:due      zset    KEY by its next deadline
+//	hub:{NN}:events   stream  e: events of a commit, as session.EncodeEvents wrote them · t: whom it told
+//	hub:{NN}:told     hash    instance → how many notices it was sent
+//	hub:instances     hash    instance → its last beat, and its description in JSON
+//
+// A notice is published to hub:inbox:INSTANCE by the script that commits.
+package redisstore
+
+import (
+	"context"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// InboxPrefix is what the name of an instance's channel begins with.
+const InboxPrefix = "hub:inbox:"
+
+//go:embed scripts
+var scripts embed.FS
+
+var (
+	loadScript   = script("load")
+	attachScript = script("attach")
+	detachScript = script("detach")
+	touchScript  = script("touch")
+	commitScript = script("commit")
+	beatScript   = script("beat")
+)
+
+func script(name string) *redis.Script {
+	source, err := scripts.ReadFile("scripts/" + name + ".lua")
+	if err != nil {
+		panic(err)
+	}
+	return redis.NewScript(string(source))
+}
+
+// Options are what a Store can be told. The zero value of each field is its default.
+type Options struct {
+	// KeepEvents is about how many events each shard keeps; 0 is 10,000.
+	KeepEvents int
+}
+
+// Store is a session.Store on Redis. It may be used concurrently.
+type Store struct {
+	client redis.UniversalClient
+	pipe   pipe
+	keep   int
+	shards [session.Shards]shardKeys
+
+	leases atomic.Pointer[leases]
+	skew   atomic.Int64 // Redis's clock less ours, in ms
+	since  atomic.Int64 // the first beat, in ms of Redis's clock
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a Store that keeps its accounts where client leads. The client must have its own retries turned
+// off (MaxRetries: -1) and heed contexts (ContextTimeoutEnabled), or calls take longer than they should.
+func New(client redis.UniversalClient, o Options) *Store {
+	s := &Store{client: client, pipe: pipe{client: client}, keep: o.KeepEvents}
+	if s.keep == 0 {
+		s.keep = 10_000
+	}
+	for shard := range s.shards {
+		s.shards[shard] = newShardKeys(shard)
+	}
+	return s
+}
+
+// shardKeys are the names of the keys of a shard. The braces make a cluster keep them in one slot.
+type shardKeys struct{ account, live, due, events, told string }
+
+func newShardKeys(shard int) shardKeys {
+	p := fmt.Sprintf("hub:{%02d}:", shard)
+	return shardKeys{account: p + "u:", live: p + "l:", due: p + "due", events: p + "events", told: p + "told"}
+}
+
+// Load implements session.Store.
+func (s *Store) Load(ctx context.Context, key session.Key) (session.Snapshot, error) {
+	k, name := &s.shards[key.Shard()], key.String()
+	reply, err := s.pipe.run(ctx, loadScript, []string{k.account + name, k.live + name})
+	if err != nil {
+		return session.Snapshot{}, err
+	}
+	return s.snapshot(key, reply)
+}
+
+// Attach implements session.Store.
+func (s *Store) Attach(ctx context.Context, key session.Key, route session.Route) (session.Snapshot, error) {
+	k, name := &s.shards[key.Shard()], key.String()
+	reply, err := s.pipe.run(ctx, attachScript, []string{k.account + name, k.live + name},
+		routeField(route), route.Epoch, route.Connections)
+	if err != nil {
+		return session.Snapshot{}, err
+	}
+	return s.snapshot(key, reply)
+}
+
+// Detach implements session.Store.
+func (s *Store) Detach(ctx context.Context, routes ...session.Route) error {
+	return s.each(ctx, len(routes), detachScript, func(i int) ([]string, []any) {
+		r := routes[i]
+		live := s.shards[r.Key.Shard()].live + r.Key.String()
+		return []string{live}, []any{routeField(r), r.Epoch, r.Connections}
+	})
+}
+
+// Touch implements session.Store.
+func (s *Store) Touch(ctx context.Context, marks ...session.Mark) error {
+	return s.each(ctx, len(marks), touchScript, func(i int) ([]string, []any) {
+		m := marks[i]
+		k, name := &s.shards[m.Key.Shard()], m.Key.String()
+		field, receipt, keep := "a:"+sessionName(m.Session), "0", int64(0)
+		if m.Receipt {
+			field, receipt = "k:"+sessionName(m.Session), "1"
+		} else if m.IdleTimeout > 0 {
+			keep = (m.IdleTimeout + session.KeepEndedFor).Milliseconds()
+		}
+		return []string{k.account + name, k.live + name}, []any{field, m.Ago.Milliseconds(), keep, receipt}
+	})
+}
+
+// each runs a script n times, in as few round trips as it takes.
+func (s *Store) each(ctx context.Context, n int, script *redis.Script, call func(i int) ([]string, []any)) error {
+	const batch = 500
+	for from := 0; from < n; from += batch {
+		pipeline := s.client.Pipeline()
+		for i := from; i < min(from+batch, n); i++ {
+			keys, args := call(i)
+			pipeline.Process(ctx, s.pipe.evalsha(ctx, script, keys, args))
+		}
+		cmds, err := pipeline.Exec(ctx)
+		if err == nil {
+			continue
+		}
+		for i, cmd := range cmds {
+			if err := cmd.Err(); err != nil {
+				keys, args := call(from + i)
+				if _, err := s.pipe.run(ctx, script, keys, args...); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Commit implements session.Store.
+func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (session.Snapshot, error) {
+	record, err := session.EncodeAccount(c.Account)
+	if err != nil {
+		return session.Snapshot{}, err
+	}
+	var events []byte
+	if len(c.Events) > 0 {
+		if events, err = session.EncodeEvents(c.Events); err != nil {
+			return session.Snapshot{}, err
+		}
+	}
+	from := c.From[:]
+	if c.From == (session.Version{}) {
+		from = nil
+	}
+	keep := "0"
+	if until, ok := c.Account.KeepUntil(); ok {
+		keep = millis(until)
+	}
+	seen, alive := s.lastLook()
+	k, name := &s.shards[key.Shard()], key.String()
+	reply, err := s.pipe.run(ctx, commitScript,
+		[]string{k.account + name, k.live + name, k.due, k.events, k.told},
+		from, append(c.ID[:], record...), keep, millis(c.Account.Deadline()),
+		name, millis(c.NotAfter), events,
+		s.keep, key.Shard(), InboxPrefix,
+		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, acknowledged),
+		seen, alive)
+	if err != nil {
+		return session.Snapshot{}, err
+	}
+	switch reply {
+	case int64(1):
+		return session.Snapshot{}, nil
+	case int64(2):
+		return session.Snapshot{}, fmt.Errorf("%w: redis: the change came too late", session.ErrUnavailable)
+	}
+	snap, err := s.snapshot(key, reply)
+	if err != nil {
+		return session.Snapshot{}, err
+	}
+	return snap, session.ErrConflict
+}
+
+// Due implements session.Store.
+func (s *Store) Due(ctx context.Context, limit int) ([]session.Key, error) {
+	now := strconv.FormatInt(time.Now().UnixMilli()+s.skew.Load(), 10)
+	pipeline := s.client.Pipeline()
+	var replies [session.Shards]*redis.StringSliceCmd
+	for shard := range replies {
+		replies[shard] = pipeline.ZRangeArgs(ctx, redis.ZRangeArgs{
+			Key: s.shards[shard].due, Start: "-inf", Stop: now, ByScore: true, Count: int64(limit),
+		})
+	}
+	if _, err := pipeline.Exec(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	var due []session.Key
+	for _, reply := range replies {
+		for _, name := range reply.Val() {
+			key, err := session.ParseKey(name)
+			if err != nil {
+				return nil, fmt.Errorf("redis: deadlines: %w", err)
+			}
+			due = append(due, key)
+		}
+	}
+	return due[:min(limit, len(due))], nil
+}
+
+// snapshot reads the reply of load, attach, and a commit that lost.
+func (s *Store) snapshot(key session.Key, reply any) (session.Snapshot, error) {
+	parts, ok := reply.([]any)
+	if !ok || len(parts) != 3 {
+		return session.Snapshot{}, fmt.Errorf("redis: snapshot of %T", reply)
+	}
+	now, _ := parts[2].(int64)
+	snap := session.Snapshot{Now: time.UnixMilli(now).UTC()}
+	record, ok := parts[0].(string)
+	if !ok || record == "" {
+		return snap, nil
+	}
+	if len(record) < len(snap.Version) {
+		return snap, fmt.Errorf("redis: account %s: a record of %d bytes", key, len(record))
+	}
+	copy(snap.Version[:], record)
+	var err error
+	if snap.Account, err = session.DecodeAccount([]byte(record[len(snap.Version):])); err != nil {
+		return snap, fmt.Errorf("redis: account %s: %w", key, err)
+	}
+	fields, _ := parts[1].([]any)
+	for i := 0; i+1 < len(fields); i += 2 {
+		field, _ := fields[i].(string)
+		value, _ := fields[i+1].(string)
+		s.apply(&snap, key, field, value)
+	}
+	return snap, nil
+}
+
+// apply adds a field of the live hash to a snapshot.
+func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value string) {
+	sort, rest, _ := strings.Cut(field, ":")
+	name, instance, _ := strings.Cut(rest, ":")
+	var id session.ID
+	if hex.DecodedLen(len(name)) != len(id) {
+		return
+	}
+	if _, err := hex.Decode(id[:], []byte(name)); err != nil {
+		return
+	}
+	live := slices.IndexFunc(snap.Account.Live, func(s session.Session) bool { return s.ID == id })
+	switch {
+	case sort == "a" && live >= 0:
+		if at := parseMillis(value); at.After(snap.Account.Live[live].LastActiveAt) {
+			snap.Account.Live[live].LastActiveAt = at
+		}
+	case sort == "k":
+		snap.Account = snap.Account.Acknowledge(id, parseMillis(value))
+	case sort == "r" && live >= 0:
+		var epoch uint64
+		var connections int
+		var since int64
+		if _, err := fmt.Sscan(value, &epoch, &connections, &since); err == nil && s.lives(instance, since) {
+			snap.Routes = append(snap.Routes, session.Route{
+				Key: key, Session: id, Instance: instance, Epoch: epoch, Connections: connections,
+			})
+		}
+	}
+}
+
+func routeField(r session.Route) string { return "r:" + sessionName(r.Session) + ":" + r.Instance }
+
+func sessionName(id session.ID) string { return hex.EncodeToString(id[:]) }
+
+// sessionNames returns the names of the sessions that are wanted, each after a space.
+func sessionNames(list []session.Session, wanted func(session.Session) bool) string {
+	var names strings.Builder
+	for _, s := range list {
+		if wanted(s) {
+			names.WriteByte(' ')
+			names.WriteString(sessionName(s.ID))
+		}
+	}
+	return names.String()
+}
+
+func all(session.Session) bool            { return true }
+func acknowledged(s session.Session) bool { return !s.Ended.AckedAt.IsZero() }
+
+// millis returns a time as Redis has it, and the zero time as none.
+func millis(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10)
+}
+
+func parseMillis(text string) time.Time {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
