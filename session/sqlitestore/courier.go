@@ -1,0 +1,94 @@
+package sqlitestore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// Beat implements [session.Courier]. It also forgets the other instances whose lease has run out.
+func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Instance, bool, error) {
+	if err := ended(ctx); err != nil {
+		return nil, false, err
+	}
+	b, now := s.board, s.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.instanceLocked(self.ID)
+	kept := i.alive(now)
+	i.lease = self
+	i.lease.BeatAt = now
+
+	var alive []session.Instance
+	forgotten := false
+	for id, i := range b.instances {
+		if i.alive(now) {
+			alive = append(alive, i.lease)
+		} else {
+			delete(b.instances, id)
+			forgotten = true
+		}
+	}
+	if forgotten {
+		b.pruneLocked()
+	}
+	slices.SortFunc(alive, func(a, b session.Instance) int { return cmp.Compare(a.ID, b.ID) })
+	return alive, kept, nil
+}
+
+// pruneLocked forgets the routes of instances that are no longer known.
+func (b *board) pruneLocked() {
+	for key, routes := range b.routes {
+		b.setLocked(key, slices.DeleteFunc(routes, func(r session.Route) bool { return b.instances[r.Instance] == nil }))
+	}
+}
+
+// Told implements [session.Courier].
+func (s *Store) Told(ctx context.Context, instance string) ([session.Shards]uint64, error) {
+	if err := ended(ctx); err != nil {
+		return [session.Shards]uint64{}, err
+	}
+	s.board.mu.Lock()
+	defer s.board.mu.Unlock()
+	if i := s.board.instances[instance]; i != nil {
+		return i.told, nil
+	}
+	return [session.Shards]uint64{}, nil
+}
+
+// Missed implements [session.Courier].
+func (s *Store) Missed(ctx context.Context, instance string, shard int, after session.Mailed) ([]session.Notice, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	messages, complete := s.board.missed(instance, shard, after.Number)
+	var notices []session.Notice
+	for _, message := range messages {
+		notice, err := session.DecodeNotice(message)
+		if err != nil {
+			return nil, err
+		}
+		notices = append(notices, notice)
+	}
+	if !complete {
+		return notices, session.ErrTrimmed
+	}
+	return notices, nil
+}
+
+// missed returns the messages after the one with the given number, and whether that is all of them.
+func (b *board) missed(id string, shard int, after uint64) (messages [][]byte, complete bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.instances[id]
+	if i == nil || after >= i.told[shard] {
+		return nil, true
+	}
+	kept, missing := i.kept[shard], i.told[shard]-after
+	if missing > uint64(len(kept)) {
+		return slices.Clone(kept), false
+	}
+	return slices.Clone(kept[uint64(len(kept))-missing:]), true
+}
