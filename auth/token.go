@@ -14,8 +14,8 @@ import (
 
 // What Parse and ParseTicket return for anything that Mint and MintTicket cannot have made.
 var (
-	ErrToken  = errors.New("not a session token: sign in to get one, and send it whole, from " + tokenPrefix + " on")
-	ErrTicket = errors.New("not a login ticket: sign in again to get one, and send it whole, from " + ticketPrefix + " on")
+	ErrToken  = errors.New("not a session token: sign in for one, and send it whole, from " + tokenPrefix + " on")
+	ErrTicket = errors.New("not a login ticket: sign in for one, and send it whole, from " + ticketPrefix + " on")
 )
 
 // The prefixes tell secret scanners, and people, what they look at.
