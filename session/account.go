@@ -68,6 +68,8 @@ const (
 // Outcome is a login's verdict and what it did.
 type Outcome struct {
 	Verdict Verdict
+	// User is whose login it was.
+	User string
 	// Session is the new one, if admitted.
 	Session Session
 	// Ended are the sessions that the login forced out.

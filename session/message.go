@@ -1,7 +1,5 @@
 package session
 
-import "strings"
-
 // Text says in plain words why a session ended, for the person who used it: the ending's own message, or
 // one sentence made from its reason, when it was and by whom. Times in it are UTC.
 func (e Ending) Text() string {
@@ -35,7 +33,7 @@ func (e Ending) Text() string {
 // where names the device of whoever ended the session, after the given word.
 func (e Ending) where(word string) string {
 	if e.By == nil || e.By.Device == nil || e.By.Device.Name == "" {
-		return " " + strings.TrimSpace(word) + " another device"
+		return word + "another device"
 	}
 	return word + e.By.Device.Name
 }

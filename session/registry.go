@@ -64,7 +64,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 	err := r.update(ctx, key, func(snap Snapshot) decision {
 		var a Account
 		a, out = snap.Account.Admit(req, rule, snap.Now)
-		out.Routes, now = snap.Routes, snap.Now
+		out.User, out.Routes, now = req.User, snap.Routes, snap.Now
 		return decided(a, out, req, snap.Now)
 	})
 	if err != nil {
@@ -88,7 +88,7 @@ func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 		if a, out, open = snap.Account.Choose(choice, snap.Now); !open {
 			return decision{}
 		}
-		out.Routes = snap.Routes
+		out.User, out.Routes = a.User, snap.Routes
 		return decided(a, out, out.Ticket.Request, snap.Now)
 	})
 	if err == nil && !open {
@@ -128,6 +128,13 @@ func (r *Registry) Attach(ctx context.Context, cred Credential, route Route) (Se
 	}
 	s, err := snap.Verify(cred)
 	return s, snap, err
+}
+
+// Reattach records a route to a session that was proved before, and returns the account: one round trip.
+func (r *Registry) Reattach(ctx context.Context, route Route) (Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.store.Attach(ctx, route.Key, route)
 }
 
 // Verify returns the live session that cred proves. It returns an *EndedError if the session has ended,
