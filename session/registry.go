@@ -204,18 +204,20 @@ func (r *Registry) Expire(ctx context.Context, key Key) error {
 	})
 }
 
-// ExpireDue expires up to limit accounts that are due, and returns how many it found.
+// ExpireDue expires up to limit accounts that are due, and returns how many it found. One that fails does not
+// keep the others waiting.
 func (r *Registry) ExpireDue(ctx context.Context, limit int) (int, error) {
 	due, err := r.store.Due(ctx, limit)
 	if err != nil {
 		return 0, err
 	}
+	var failed error
 	for _, key := range due {
 		if err := r.Expire(ctx, key); err != nil {
-			return 0, err
+			failed = errors.Join(failed, err)
 		}
 	}
-	return len(due), nil
+	return len(due), failed
 }
 
 // Touch records activity and receipts.

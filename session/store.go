@@ -71,11 +71,12 @@ type Courier interface {
 	// no lease to renew: at the first beat, after a pause of more than LeaseTTL, and when the store was reset.
 	Beat(ctx context.Context, self Instance) (alive []Instance, kept bool, err error)
 
-	// Told returns how many notices each shard has sent an instance, by shard.
-	Told(ctx context.Context, instance string) ([Shards]uint64, error)
+	// Told returns the last notice that each shard has sent an instance, by shard; zero is none.
+	Told(ctx context.Context, instance string) ([Shards]Mailed, error)
 
-	// Missed returns the notices that a shard has sent an instance after the given one, oldest first. It
-	// returns ErrTrimmed, and what there is, if some between are no longer kept.
+	// Missed returns the notices that a shard has sent an instance since the given one, oldest first. It
+	// returns ErrTrimmed, and what there is, if their numbers do not follow on it one by one up to the last:
+	// some are no longer kept, or the store has been reset.
 	Missed(ctx context.Context, instance string, shard int, after Mailed) ([]Notice, error)
 }
 
@@ -166,7 +167,8 @@ type Counters struct {
 	Late        uint64 `json:"late"`  // sessions found ended without a notice, by looking
 }
 
-// Mailed is a place in the sequence of notices from one shard to one instance.
+// Mailed is a place in the sequence of notices from one shard to one instance. Where a store has lost some of the
+// sequence, the same number may come again, at another place.
 type Mailed struct {
 	// Number counts the notices from 1.
 	Number uint64

@@ -100,7 +100,7 @@ func (s *Store) forget(ctx context.Context, dead []any) error {
 }
 
 // Told implements session.Courier.
-func (s *Store) Told(ctx context.Context, instance string) (told [session.Shards]uint64, err error) {
+func (s *Store) Told(ctx context.Context, instance string) (told [session.Shards]session.Mailed, err error) {
 	pipeline := s.client.Pipeline()
 	var replies [session.Shards]*redis.StringCmd
 	for shard := range replies {
@@ -110,20 +110,35 @@ func (s *Store) Told(ctx context.Context, instance string) (told [session.Shards
 		return told, unavailable(err)
 	}
 	for shard, reply := range replies {
-		n, err := reply.Uint64()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return told, unavailable(err)
+		if told[shard], err = mailed(reply); err != nil {
+			return told, err
 		}
-		told[shard] = n
 	}
 	return told, nil
 }
 
+// mailed reads a field of a told hash.
+func mailed(reply *redis.StringCmd) (session.Mailed, error) {
+	text, err := reply.Result()
+	if errors.Is(err, redis.Nil) {
+		return session.Mailed{}, nil
+	}
+	if err != nil {
+		return session.Mailed{}, unavailable(err)
+	}
+	number, at, _ := strings.Cut(text, " ")
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return session.Mailed{}, fmt.Errorf("redis: notices told: %w", err)
+	}
+	return session.Mailed{Number: n, At: at}, nil
+}
+
 // Missed implements session.Courier.
 func (s *Store) Missed(ctx context.Context, instance string, shard int, after session.Mailed) ([]session.Notice, error) {
-	told, err := s.client.HGet(ctx, s.shards[shard].told, instance).Uint64()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, unavailable(err)
+	last, err := mailed(s.client.HGet(ctx, s.shards[shard].told, instance))
+	if err != nil {
+		return nil, err
 	}
 	const batch = 1000
 	start := "(" + after.At
@@ -131,8 +146,7 @@ func (s *Store) Missed(ctx context.Context, instance string, shard int, after se
 		start = strconv.FormatInt(s.since.Load(), 10)
 	}
 	var missed []session.Notice
-	next := after.Number + 1
-	trimmed := false
+	read, inOrder := after.Number, true
 	for {
 		entries, err := s.client.XRangeN(ctx, s.shards[shard].events, start, "+", batch).Result()
 		if err != nil {
@@ -141,11 +155,11 @@ func (s *Store) Missed(ctx context.Context, instance string, shard int, after se
 		for _, entry := range entries {
 			start = "(" + entry.ID
 			number := addressed(entry, instance)
-			if number < next {
+			if number == 0 {
 				continue
 			}
-			trimmed = trimmed || number > next
-			next = number + 1
+			inOrder = inOrder && number == read+1
+			read = number
 			text, _ := entry.Values["e"].(string)
 			events, err := session.DecodeEvents([]byte(text))
 			if err != nil {
@@ -159,7 +173,7 @@ func (s *Store) Missed(ctx context.Context, instance string, shard int, after se
 			break
 		}
 	}
-	if trimmed || next <= told {
+	if !inOrder || read < last.Number {
 		return missed, session.ErrTrimmed
 	}
 	return missed, nil

@@ -9,7 +9,7 @@
 //	                          k:SESSION → receipt
 //	hub:{NN}:due      zset    KEY by its next deadline
 //	hub:{NN}:events   stream  e: events of a commit, as session.EncodeEvents wrote them · t: whom it told
-//	hub:{NN}:told     hash    instance → how many notices it was sent
+//	hub:{NN}:told     hash    instance → number and place of the last notice it was sent
 //	hub:instances     hash    instance → its last beat, and its description in JSON
 //
 // A notice is published to hub:inbox:INSTANCE by the script that commits.

@@ -24,7 +24,7 @@ type board struct {
 // instance is a hub in this process. Several can share a Store.
 type instance struct {
 	lease session.Instance // zero before the first beat
-	told  [session.Shards]uint64
+	told  [session.Shards]session.Mailed
 	// kept are the latest messages of each shard; the last one's number is told.
 	kept [session.Shards][][]byte
 }
@@ -127,8 +127,8 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 	}))
 	for id := range messages {
 		i := b.instanceLocked(id)
-		i.told[shard]++
-		messages[id] = session.EncodeNotice(shard, session.Mailed{Number: i.told[shard], At: at}, events)
+		i.told[shard] = session.Mailed{Number: i.told[shard].Number + 1, At: at}
+		messages[id] = session.EncodeNotice(shard, i.told[shard], events)
 		kept := append(i.kept[shard], messages[id])
 		i.kept[shard] = kept[max(0, len(kept)-b.keep):]
 	}

@@ -46,16 +46,16 @@ func (b *board) pruneLocked() {
 }
 
 // Told implements [session.Courier].
-func (s *Store) Told(ctx context.Context, instance string) ([session.Shards]uint64, error) {
+func (s *Store) Told(ctx context.Context, instance string) ([session.Shards]session.Mailed, error) {
 	if err := ended(ctx); err != nil {
-		return [session.Shards]uint64{}, err
+		return [session.Shards]session.Mailed{}, err
 	}
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
 	if i := s.board.instances[instance]; i != nil {
 		return i.told, nil
 	}
-	return [session.Shards]uint64{}, nil
+	return [session.Shards]session.Mailed{}, nil
 }
 
 // Missed implements [session.Courier].
@@ -83,10 +83,10 @@ func (b *board) missed(id string, shard int, after uint64) (messages [][]byte, c
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := b.instances[id]
-	if i == nil || after >= i.told[shard] {
+	if i == nil || after >= i.told[shard].Number {
 		return nil, true
 	}
-	kept, missing := i.kept[shard], i.told[shard]-after
+	kept, missing := i.kept[shard], i.told[shard].Number-after
 	if missing > uint64(len(kept)) {
 		return slices.Clone(kept), false
 	}

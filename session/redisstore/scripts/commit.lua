@@ -70,11 +70,13 @@ end
 if ARGV[7] ~= '' then
   local addressees = ''
   for instance in pairs(told) do
-    told[instance] = redis.call('HINCRBY', KEYS[5], instance, 1)
+    local last = redis.call('HGET', KEYS[5], instance)
+    told[instance] = (last and tonumber(string.match(last, '^%d+')) or 0) + 1
     addressees = addressees .. instance .. ' ' .. told[instance] .. ' '
   end
   local id = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'e', ARGV[7], 't', addressees)
   for instance, number in pairs(told) do
+    redis.call('HSET', KEYS[5], instance, number .. ' ' .. id)
     redis.call('PUBLISH', ARGV[10] .. instance, ARGV[9] .. ' ' .. number .. ' ' .. id .. '\n' .. ARGV[7])
   end
 end

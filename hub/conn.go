@@ -1,0 +1,302 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	// pingEvery is how long after one ping the next is due, and pongWithin how long its pong may take: a dead
+	// peer is found within their sum, and proxies that cut silent connections after a minute let ours be.
+	pingEvery  = 45 * time.Second
+	pongWithin = 12 * time.Second
+	// messageWithin is how long a message may take from its first byte to its last.
+	messageWithin = 10 * time.Second
+	// ackWithin is how long a connection stays after its notice, for the client to acknowledge it.
+	ackWithin = time.Second
+)
+
+// phase is how far a connection has come. It only grows.
+type phase uint8
+
+const (
+	attaching phase = iota // registered, not yet told anything
+	open                   // welcomed
+	leaving                // told its farewell; an ack may still come
+	closing                // about to send its close code
+	closed
+)
+
+// Conn is one connection, from Attach to its close. Exactly one goroutine at a time reads from it, and that one
+// closes it; whoever has something to send writes it.
+type Conn struct {
+	hub  *Hub
+	seat *seat
+
+	// Set by Serve, before any other goroutine looks.
+	ws   *websocket.Conn
+	wire *Wire
+
+	alarm alarm
+	heard atomic.Bool // something has come since the last ping
+
+	mu      sync.Mutex    // also held while writing, so that nothing follows a farewell
+	phase   phase         // guarded by mu
+	pinged  bool          // guarded by mu: a pong is due
+	bye     *farewell     // guarded by mu: set once
+	leaveAt time.Duration // guarded by mu: when a draining connection is closed; 0 is not
+	welcome []byte        // guarded by mu: until it is sent
+}
+
+// Serve takes over the socket, whose handshake has been answered, and returns at once.
+func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
+	ws.SetReadLimit(maxMessage)
+	c.mu.Lock()
+	c.ws, c.wire = ws, wire
+	bye := c.bye
+	if bye == nil {
+		c.phase = open
+		if err := wire.text(ws, c.welcome); err != nil {
+			wire.Close()
+		}
+		c.hub.wheel.set(&c.alarm, sooner(c.hub.wheel.now()+rand.N(pingEvery), c.leaveAt))
+	}
+	if c.hub.stopped.Load() {
+		wire.Close()
+	}
+	c.welcome = nil
+	c.mu.Unlock()
+	if bye != nil {
+		c.dismiss(bye)
+	}
+	go c.wait()
+}
+
+// Cancel gives the connection up: its handshake failed.
+func (c *Conn) Cancel() { c.hub.gone(c) }
+
+// dismiss sends a farewell, once: the first one counts. The close code follows when the client has acknowledged
+// it, or has had the time to. It may block for as long as a write may.
+func (c *Conn) dismiss(bye *farewell) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase >= leaving || c.bye != nil && c.bye != bye {
+		return
+	}
+	c.bye = bye
+	if c.ws == nil {
+		return // Serve will send it
+	}
+	c.phase = leaving
+	if bye.message == nil {
+		c.phase = closing
+		c.interruptLocked()
+		return
+	}
+	if err := c.wire.text(c.ws, bye.message); err != nil {
+		c.wire.Close()
+		return
+	}
+	c.hub.count.told.Add(1)
+	c.hub.wheel.set(&c.alarm, c.hub.wheel.now()+ackWithin)
+}
+
+// send sends a message to a client that has been welcomed and not yet been told to leave.
+func (c *Conn) send(message []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open {
+		return
+	}
+	if err := c.wire.text(c.ws, message); err != nil {
+		c.wire.Close()
+	}
+}
+
+// interruptLocked makes the goroutine that reads look at the phase.
+func (c *Conn) interruptLocked() { c.wire.SetReadDeadline(time.Unix(1, 0)) }
+
+// wake implements alarmed: a ping is due, or a pong, or the time to leave has come.
+func (c *Conn) wake() { go c.onAlarm() }
+
+func (c *Conn) onAlarm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.hub.wheel.now()
+	switch {
+	case c.phase == leaving, c.phase == open && c.leaveAt != 0 && now >= c.leaveAt:
+		c.phase = closing
+		c.interruptLocked()
+	case c.phase != open:
+	case c.pinged && !c.heard.Load():
+		c.hub.count.dead.Add(1)
+		c.wire.Close()
+	case c.pinged:
+		c.pinged = false
+		c.hub.wheel.set(&c.alarm, sooner(now+pingEvery-pongWithin, c.leaveAt))
+	default:
+		c.pinged = true
+		c.heard.Store(false)
+		if err := c.wire.ping(); err != nil {
+			c.wire.Close()
+		}
+		c.hub.wheel.set(&c.alarm, sooner(now+pongWithin, c.leaveAt))
+	}
+}
+
+// wait parks the connection's goroutine until there is something to read. What follows runs on a goroutine of its
+// own, whose stack may grow, and this one's stays the smallest there is for as long as the client is silent.
+func (c *Conn) wait() {
+	err := c.wire.await(c.hear)
+	go c.proceed(err)
+}
+
+func (c *Conn) hear() { c.heard.Store(true) }
+
+// proceed deals with what wait has waited for.
+func (c *Conn) proceed(err error) {
+	if err == nil {
+		err = c.receive()
+	}
+	if err == nil {
+		go c.wait()
+		return
+	}
+	c.close(err)
+	c.hub.gone(c)
+}
+
+// receive reads one message and does what it says. An error ends the connection.
+func (c *Conn) receive() error {
+	if !c.readBy(time.Now().Add(messageWithin)) {
+		return errLeave
+	}
+	kind, reader, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return err
+	}
+	if kind != websocket.MessageText {
+		return errBinary
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	if !c.readBy(time.Time{}) {
+		return errLeave
+	}
+	if !utf8.Valid(text) {
+		return errUTF8
+	}
+	return c.obey(text)
+}
+
+// readBy sets the deadline for reading; the zero time is none. It reports false, and leaves the deadline alone,
+// when the reading has been interrupted.
+func (c *Conn) readBy(deadline time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closing {
+		return false
+	}
+	c.wire.SetReadDeadline(deadline)
+	return true
+}
+
+// obey does what a client's message says.
+func (c *Conn) obey(text []byte) error {
+	c.mu.Lock()
+	phase := c.phase
+	c.mu.Unlock()
+	var req request
+	if err := json.Unmarshal(text, &req); err != nil {
+		return errNotObject
+	}
+	switch {
+	case req.Type == "activity" && phase == open:
+		c.hub.active(c.seat)
+	case req.Type == "logout" && phase == open:
+		go c.hub.signOut(c.seat)
+	case req.Type == "ack" && phase == leaving && req.ID == c.seat.id.String():
+		c.hub.acknowledge(c.seat)
+		return errLeave
+	case req.Type == "activity", req.Type == "logout", req.Type == "ack":
+		// Too late, or about something else: no harm.
+	default:
+		return errType
+	}
+	return nil
+}
+
+// close ends the socket after an error of reading from it, with the code that tells the client why.
+func (c *Conn) close(err error) {
+	c.mu.Lock()
+	bye, interrupted := c.bye, c.phase == closing
+	c.phase = closed
+	c.mu.Unlock()
+	c.wire.SetReadDeadline(time.Time{})
+
+	code, reason := codeFor(err)
+	switch {
+	case websocket.CloseStatus(err) != -1: // the client has closed, and the library has answered
+	case bye != nil:
+		code, reason = bye.code, bye.reason
+	case interrupted:
+		code, reason = CodeGoingAway, "going away"
+	}
+	if code != 0 {
+		c.ws.Close(code, reason)
+	}
+	c.ws.CloseNow()
+}
+
+// mistake is what a client must not do, and the close code for it.
+type mistake struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+func (m *mistake) Error() string { return m.reason }
+
+// What clients do wrong. The codes 1002, 1003, 1007, 1008 and 1009 are those of RFC 6455, section 7.4.1.
+var (
+	errBinary    = &mistake{websocket.StatusUnsupportedData, "messages must be text"}
+	errUTF8      = &mistake{websocket.StatusInvalidFramePayloadData, "messages must be UTF-8"}
+	errNotObject = &mistake{websocket.StatusPolicyViolation, "messages must be JSON objects with a type"}
+	errType      = &mistake{websocket.StatusPolicyViolation, "unknown message type"}
+)
+
+// errLeave ends the reading from a connection that need not wait any longer to be closed.
+var errLeave = errors.New("the connection is to be closed")
+
+// codeFor returns the close code for an error of reading; 0 where nobody is left to be told.
+func codeFor(err error) (websocket.StatusCode, string) {
+	var m *mistake
+	var network *net.OpError
+	switch {
+	case errors.As(err, &m):
+		return m.code, m.reason
+	case errors.Is(err, errBudget):
+		return websocket.StatusPolicyViolation, errBudget.Error()
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return websocket.StatusMessageTooBig, "message too big"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return websocket.StatusPolicyViolation, "message took too long"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, io.ErrClosedPipe), errors.As(err, &network), websocket.CloseStatus(err) != -1:
+		return 0, ""
+	default:
+		return websocket.StatusProtocolError, "protocol error"
+	}
+}

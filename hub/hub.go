@@ -1,0 +1,310 @@
+// Package hub holds the live sockets of one instance: who is connected here, telling them what happened to
+// their sessions, and draining. It knows no HTTP: whoever answers the handshake hands the socket over.
+//
+// The order is: Attach, answer the handshake, Serve. A connection stands in the hub's own table before its route
+// is in the store, and its route is in the store before the account is read; so whichever comes first of a
+// connection and the end of its session, the connection is told.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sessionhub/sessionhub/pubsub"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// Why an instance takes no connection.
+var (
+	ErrFull     = errors.New("this instance has as many connections as it may have")
+	ErrDraining = errors.New("this instance is going away")
+)
+
+// Options are what a Hub can be told. The zero value of each field is its default.
+type Options struct {
+	// Instance is the ID of this instance; the default is a random one. It must not hold spaces, and no other
+	// instance, past or present, may have the same.
+	Instance string
+	// Version is shown to operators.
+	Version string
+	// MaxConnections is the most connections this instance holds; 0 is no limit.
+	MaxConnections int
+	// MaxConnectionsPerSession is the most connections of one session here; 0 is 20.
+	MaxConnectionsPerSession int
+	// Logger is where the hub reports what an operator should know; the default is slog.Default.
+	Logger *slog.Logger
+}
+
+// Hub is the live sockets of one instance. It may be used concurrently.
+type Hub struct {
+	// Static after New.
+	reg      *session.Registry
+	courier  session.Courier
+	inbox    pubsub.Inbox
+	instance string
+	version  string
+	started  time.Time
+	max      int
+	maxEach  int
+	log      *slog.Logger
+	wheel    *wheel
+	looks    chan struct{} // bounds how many sessions are looked up at a time
+	wakeUp   chan struct{} // there is something to flush at once
+	check    chan struct{} // notices may be missing
+	lanes    [session.Shards]lane
+
+	mu       sync.Mutex
+	seats    map[session.ID]*seat         // guarded by mu
+	parting  map[*Conn]struct{}           // guarded by mu: told, and not yet closed
+	open     int                          // guarded by mu: connections, from Attach to gone
+	epoch    uint64                       // guarded by mu: of the latest route
+	draining bool                         // guarded by mu
+	empty    chan struct{}                // guarded by mu: closed when draining and no connection is left
+	dirty    []*seat                      // guarded by mu: with activity to flush
+	receipts []session.Mark               // guarded by mu: to flush
+	detached map[session.ID]session.Route // guarded by mu: to flush, the newest of each session
+	alive    []session.Instance           // guarded by mu: as of the last beat
+	beatAt   time.Duration                // guarded by mu: the last good beat
+
+	stopped atomic.Bool  // Run is ending: nobody is served any more
+	skew    atomic.Int64 // the store's clock less ours, in ns
+	count   counts
+}
+
+// counts are of what has happened since the start.
+type counts struct {
+	told, acked, late, dead atomic.Uint64
+	gapsFound, gapsFilled   atomic.Uint64
+}
+
+// New returns a Hub that finds its sessions in reg, counts notices with courier and receives them by inbox. It
+// does nothing until Run is called.
+func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o Options) *Hub {
+	h := &Hub{
+		reg: reg, courier: courier, inbox: inbox,
+		instance: o.Instance, version: o.Version, started: time.Now().UTC(),
+		max: o.MaxConnections, maxEach: o.MaxConnectionsPerSession, log: o.Logger,
+		wheel:    newWheel(),
+		looks:    make(chan struct{}, 64),
+		wakeUp:   make(chan struct{}, 1),
+		check:    make(chan struct{}, 1),
+		seats:    make(map[session.ID]*seat),
+		parting:  make(map[*Conn]struct{}),
+		empty:    make(chan struct{}),
+		detached: make(map[session.ID]session.Route),
+	}
+	if h.instance == "" {
+		h.instance = uuid.NewString()
+	}
+	if h.maxEach == 0 {
+		h.maxEach = 20
+	}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	return h
+}
+
+// Instance returns the ID of this instance, by which its inbox is named.
+func (h *Hub) Instance() string { return h.instance }
+
+// Run keeps the hub at work until ctx ends: leases, notices, deadlines. Then it closes the connections that are
+// left, writes what is still to be written, and returns once its own goroutines have.
+func (h *Hub) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { h.wheel.run(ctx) })
+	wg.Go(func() { h.inbox.Run(ctx, h.joined, h.deliver) })
+	wg.Go(func() { h.catchUp(ctx) })
+	wg.Go(func() { h.keepLease(ctx) })
+	wg.Go(func() { h.flushOften(ctx) })
+	wg.Go(func() { h.expireDue(ctx) })
+	<-ctx.Done()
+	h.hangUp()
+	wg.Wait()
+	h.flush()
+	return ctx.Err()
+}
+
+// Attach makes room for a connection of the session that cred claims, before its handshake is answered: one
+// round trip to the store. A session that has ended or is unknown makes a Conn too, one that is told so and
+// closed once it is served. The errors are ErrFull, ErrDraining, and session.ErrUnavailable, wrapped.
+// Either Serve or Cancel must follow.
+func (h *Hub) Attach(ctx context.Context, cred session.Credential) (*Conn, error) {
+	c, route, err := h.register(cred)
+	if err != nil {
+		return nil, err
+	}
+	found, snap, err := h.reg.Attach(ctx, cred, route)
+	var over *session.EndedError
+	switch {
+	case errors.As(err, &over):
+		h.refuse(c, ended(cred.ID, over.Ending))
+	case err != nil:
+		h.gone(c)
+		return nil, err
+	default:
+		h.admit(c, found, snap)
+	}
+	return c, nil
+}
+
+// register puts a connection into the table, and returns the route that the store is to know it by.
+func (h *Hub) register(cred session.Credential) (*Conn, session.Route, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return nil, session.Route{}, ErrDraining
+	}
+	if h.beatAt == 0 {
+		// Others tell the routes of the living by their leases: no route before the lease.
+		return nil, session.Route{}, fmt.Errorf("%w: this instance has no lease yet", session.ErrUnavailable)
+	}
+	if h.max > 0 && h.open >= h.max {
+		return nil, session.Route{}, ErrFull
+	}
+	s := h.seats[cred.ID]
+	if s == nil || s.key != cred.Key {
+		s = &seat{hub: h, key: cred.Key, id: cred.ID}
+		s.alarm.owner = s
+		if h.seats[cred.ID] == nil {
+			h.seats[cred.ID] = s
+		}
+	}
+	c := &Conn{hub: h, seat: s}
+	c.alarm.owner = c
+	s.conns = append(s.conns, c)
+	h.open++
+	return c, h.routeLocked(s), nil
+}
+
+// routeLocked returns a new epoch of the route to a session here.
+func (h *Hub) routeLocked(s *seat) session.Route {
+	h.epoch++
+	return session.Route{
+		Key: s.key, Session: s.id, Instance: h.instance, Epoch: h.epoch, Connections: len(s.conns),
+	}
+}
+
+// admit makes a connection ready to be served, now that its session is known to be live.
+func (h *Hub) admit(c *Conn, found session.Session, snap session.Snapshot) {
+	h.skew.Store(int64(time.Until(snap.Now)))
+	h.mu.Lock()
+	c.seat.learnLocked(found, snap)
+	crowded := len(c.seat.conns) > h.maxEach
+	h.mu.Unlock()
+	if crowded {
+		h.refuse(c, &farewell{code: CodeOverloaded, reason: "too many connections of this session"})
+		return
+	}
+	message := encode(welcome{
+		Type: "welcome", Session: found.View(snap.Account.User, true, true), Instance: h.instance,
+		ServerTime: session.Timestamp(snap.Now), IdleTimeoutMS: found.IdleTimeout.Milliseconds(),
+	})
+	c.mu.Lock()
+	c.welcome = message
+	c.mu.Unlock()
+}
+
+// refuse takes a connection out of the table before it is served. All it will hear is this farewell: whatever it
+// was told meanwhile, its credential had not been looked at then.
+func (h *Hub) refuse(c *Conn, bye *farewell) {
+	h.mu.Lock()
+	h.leaveLocked(c)
+	h.parting[c] = struct{}{}
+	h.mu.Unlock()
+	c.mu.Lock()
+	c.bye = bye
+	c.mu.Unlock()
+}
+
+// leaveLocked takes a connection out of the table, and its route out of the store soon after.
+func (h *Hub) leaveLocked(c *Conn) {
+	s := c.seat
+	for i := range s.conns {
+		if s.conns[i] != c {
+			continue
+		}
+		s.conns = append(s.conns[:i], s.conns[i+1:]...)
+		s.conns = s.conns[:len(s.conns):len(s.conns)]
+		h.detached[s.id] = h.routeLocked(s)
+		break
+	}
+	if len(s.conns) == 0 {
+		h.wheel.stop(&s.alarm)
+		if h.seats[s.id] == s {
+			delete(h.seats, s.id)
+		}
+	}
+}
+
+// gone ends a connection's time in the hub. It is called once for each.
+func (h *Hub) gone(c *Conn) {
+	h.wheel.stop(&c.alarm)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leaveLocked(c)
+	delete(h.parting, c)
+	h.open--
+	if h.draining && h.open == 0 {
+		close(h.empty)
+	}
+}
+
+// Ready returns nil while this instance may take traffic: the store answers, notices arrive, and it is not
+// draining; else what is wrong.
+func (h *Hub) Ready() error {
+	h.mu.Lock()
+	draining, beatAt := h.draining, h.beatAt
+	h.mu.Unlock()
+	switch {
+	case draining:
+		return ErrDraining
+	case beatAt == 0 || h.wheel.now()-beatAt > 2*beatEvery+storeTimeout:
+		return errors.New("the store does not answer")
+	case !h.inbox.Ready():
+		return errors.New("notices from other instances do not arrive")
+	}
+	return nil
+}
+
+// Instances returns the instances that were alive at this one's last beat, itself included.
+func (h *Hub) Instances() []session.Instance {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]session.Instance(nil), h.alive...)
+}
+
+// Stats are this instance's counts: of what is open now, and of what has happened since it started.
+type Stats struct {
+	session.Counters
+	DeadPeers  uint64 // connections closed because a ping was not answered
+	GapsFound  uint64 // times that notices were seen to be missing
+	GapsFilled uint64 // times that all of them were made good
+}
+
+// Stats returns the counts of this moment.
+func (h *Hub) Stats() Stats {
+	counts := h.reg.Counts()
+	var endings uint64
+	for _, n := range counts.Ended {
+		endings += n
+	}
+	h.mu.Lock()
+	open, seats := h.open, len(h.seats)
+	h.mu.Unlock()
+	return Stats{
+		Counters: session.Counters{
+			Connections: open, Sessions: seats, Admitted: counts.Admitted, Ended: endings,
+			Told: h.count.told.Load(), Acked: h.count.acked.Load(), Late: h.count.late.Load(),
+		},
+		DeadPeers: h.count.dead.Load(),
+		GapsFound: h.count.gapsFound.Load(), GapsFilled: h.count.gapsFilled.Load(),
+	}
+}

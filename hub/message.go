@@ -1,0 +1,128 @@
+package hub
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// Subprotocol is the WebSocket subprotocol that the hub speaks: one JSON object per text message, each of one of
+// the types in this file.
+const Subprotocol = "sessionhub.v1"
+
+// maxMessage is the most bytes a client's message may have.
+const maxMessage = 4 << 10
+
+// Close codes. Those from 4000 to 4099 are terminal: the client must not come back with the same session. After
+// the others of this list it may, later.
+const (
+	CodeRevoked   websocket.StatusCode = 4001 // superseded, replaced, ended_by_user, ended_by_admin
+	CodeExpired   websocket.StatusCode = 4002 // idle, lifetime
+	CodeSignedOut websocket.StatusCode = 4003 // signed_out
+	CodeUnknown   websocket.StatusCode = 4004 // unknown
+
+	CodeGoingAway  = websocket.StatusServiceRestart // 1012, after a reconnect message
+	CodeOverloaded = websocket.StatusTryAgainLater  // 1013
+)
+
+// CodeFor returns the close code for the reason a session ended.
+func CodeFor(reason session.Reason) websocket.StatusCode {
+	switch reason {
+	case session.Idle, session.Lifetime:
+		return CodeExpired
+	case session.SignedOut:
+		return CodeSignedOut
+	case session.Unknown:
+		return CodeUnknown
+	default:
+		return CodeRevoked
+	}
+}
+
+// From the hub.
+type (
+	// welcome is the first message of a live session's connection.
+	welcome struct {
+		Type          string            `json:"type"` // "welcome"
+		Session       session.View      `json:"session"`
+		Instance      string            `json:"instance"`
+		ServerTime    session.Timestamp `json:"server_time"`
+		IdleTimeoutMS int64             `json:"idle_timeout_ms"` // 0: none
+	}
+
+	// revoked says that the session has ended. A terminal close code follows.
+	revoked struct {
+		Type      string            `json:"type"` // "session.revoked"
+		ID        session.ID        `json:"id"`   // of the notice, for an ack; a session has one notice, named like it
+		SessionID session.ID        `json:"session_id"`
+		Reason    session.Reason    `json:"reason"`
+		At        session.Timestamp `json:"at"`
+		Message   string            `json:"message"`
+		By        *session.Actor    `json:"by,omitempty"`
+	}
+
+	// expiring warns that the session will end for want of activity.
+	expiring struct {
+		Type string            `json:"type"` // "session.expiring"
+		At   session.Timestamp `json:"at"`
+		InMS int64             `json:"in_ms"`
+	}
+
+	// renewed says that there has been activity after such a warning.
+	renewed struct {
+		Type          string            `json:"type"` // "session.renewed"
+		IdleExpiresAt session.Timestamp `json:"idle_expires_at"`
+	}
+
+	// reconnect asks the client to connect anew so long after the message, to another instance.
+	reconnect struct {
+		Type    string `json:"type"` // "reconnect"
+		AfterMS int64  `json:"after_ms"`
+	}
+)
+
+// request is what a client may send: {type: "activity"}, the user did something; {type: "ack", id}, a notice
+// was shown; {type: "logout"}.
+type request struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// farewell is the last thing a connection is told: a message, if any, and the close code with its reason.
+type farewell struct {
+	message []byte
+	code    websocket.StatusCode
+	reason  string
+}
+
+// ended returns the farewell of a session that has ended.
+func ended(id session.ID, ending session.Ending) *farewell {
+	return &farewell{
+		message: encode(revoked{
+			Type: "session.revoked", ID: id, SessionID: id, Reason: ending.Reason,
+			At: session.Timestamp(ending.At), Message: ending.Text(), By: ending.By,
+		}),
+		code:   CodeFor(ending.Reason),
+		reason: string(ending.Reason),
+	}
+}
+
+// encode returns a message as it is sent. The messages are structs of this file, which always encode.
+func encode(message any) []byte {
+	text, err := json.Marshal(message)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// sooner returns the earlier of two durations since the hub's start of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

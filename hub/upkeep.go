@@ -1,0 +1,187 @@
+package hub
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+const (
+	// beatEvery is how often the lease is renewed; it must be well below session.LeaseTTL.
+	beatEvery = 3 * time.Second
+	// flushEvery is how often activity, receipts and closed connections are written.
+	flushEvery = 2 * time.Second
+	// sweepEvery is about how often accounts without a socket are expired, and sweepBatch how many at a time.
+	sweepEvery = time.Second
+	sweepBatch = 500
+	// storeTimeout bounds each call of the hub's own.
+	storeTimeout = 1500 * time.Millisecond
+	// maxReceipts bounds the receipts that wait while the store is away.
+	maxReceipts = 10_000
+)
+
+// keepLease renews this instance's lease until ctx ends.
+func (h *Hub) keepLease(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	first, healthy := true, true
+	for {
+		kept, err := h.beat(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil && !kept && !first {
+			// Others may have forgotten our routes, or the store everything.
+			h.log.Warn("the lease of this instance was lost; looking up all of its sessions")
+			for shard := range h.lanes {
+				h.lanes[shard].mark(func(l *lane) { l.lost = true })
+			}
+			h.checkSoon()
+		}
+		if (err == nil) != healthy {
+			if healthy = err == nil; healthy {
+				h.log.Info("the store answers again")
+			} else {
+				h.log.Error("the store does not answer", "error", err)
+			}
+		}
+		first = first && err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *Hub) beat(ctx context.Context) (kept bool, err error) {
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	alive, kept, err := h.courier.Beat(call, session.Instance{
+		ID: h.instance, Version: h.version, StartedAt: h.started, Counters: h.Stats().Counters,
+	})
+	if err != nil {
+		return false, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.alive, h.beatAt = alive, h.wheel.now()
+	return kept, nil
+}
+
+// acknowledge records that the notice of a session was shown.
+func (h *Hub) acknowledge(s *seat) {
+	h.count.acked.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.receipts) < maxReceipts {
+		// Ago is the moment itself until flush makes it a distance.
+		h.receipts = append(h.receipts, session.Mark{
+			Key: s.key, Session: s.id, Receipt: true, Ago: h.wheel.now(),
+		})
+	}
+}
+
+func (h *Hub) flushSoon() {
+	select {
+	case h.wakeUp <- struct{}{}:
+	default:
+	}
+}
+
+// flushOften writes activity, receipts and closed connections until ctx ends.
+func (h *Hub) flushOften(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-h.wakeUp:
+		}
+		h.flush()
+	}
+}
+
+// flush writes what has gathered. What the store does not take stays for the next time.
+func (h *Hub) flush() {
+	h.mu.Lock()
+	now := h.wheel.now()
+	dirty, receipts, detached := h.dirty, h.receipts, h.detached
+	h.dirty, h.receipts = nil, nil
+	h.detached = make(map[session.ID]session.Route)
+	marks := make([]session.Mark, 0, len(dirty)+len(receipts))
+	for _, s := range dirty {
+		s.dirty = false
+		marks = append(marks, session.Mark{
+			Key: s.key, Session: s.id, Ago: now - s.activeAt, IdleTimeout: s.idle,
+		})
+	}
+	for _, receipt := range receipts {
+		receipt.Ago = now - receipt.Ago
+		marks = append(marks, receipt)
+	}
+	h.mu.Unlock()
+
+	if len(marks) > 0 {
+		if err := h.reg.Touch(context.Background(), marks...); err != nil {
+			h.unflushed(dirty, receipts)
+		}
+	}
+	if len(detached) > 0 {
+		routes := make([]session.Route, 0, len(detached))
+		for _, route := range detached {
+			routes = append(routes, route)
+		}
+		if err := h.reg.Detach(context.Background(), routes...); err != nil {
+			h.undetached(routes)
+		}
+	}
+}
+
+func (h *Hub) unflushed(dirty []*seat, receipts []session.Mark) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range dirty {
+		if !s.dirty {
+			s.dirty = true
+			h.dirty = append(h.dirty, s)
+		}
+	}
+	h.receipts = append(receipts, h.receipts...)
+}
+
+func (h *Hub) undetached(routes []session.Route) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, route := range routes {
+		if _, newer := h.detached[route.Session]; !newer {
+			h.detached[route.Session] = route
+		}
+	}
+}
+
+// expireDue ends the sessions that have run out, wherever they are, until ctx ends. All instances do; the version
+// of an account makes sure that each session ends once.
+func (h *Hub) expireDue(ctx context.Context) {
+	for {
+		// At random, so that instances do not do the same work at the same time.
+		wait := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return
+		case <-wait.C:
+		}
+		// One that fails is due again the next time; keepLease tells the operator about the store.
+		for n := sweepBatch; n == sweepBatch && ctx.Err() == nil; {
+			var err error
+			if n, err = h.reg.ExpireDue(ctx, sweepBatch); err != nil {
+				break
+			}
+		}
+	}
+}

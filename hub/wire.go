@@ -1,0 +1,159 @@
+package hub
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	// What a client sends is short and rare. What it is sent should leave in one write: a notice fits.
+	readBuffer  = 256
+	writeBuffer = 1024
+	// writeTimeout is how long a client may take to receive what is sent to it.
+	writeTimeout = 5 * time.Second
+
+	// What a client may send: so many bytes at once, and so many a second after that. It covers messages,
+	// pings and empty frames alike.
+	budgetBurst  = 64 << 10
+	budgetPerSec = 8 << 10
+)
+
+// errBudget ends the reading from a client that sends too much.
+var errBudget = errors.New("the client sends more than it may")
+
+// Wire is a client's network connection under its WebSocket: with small buffers, a deadline for each write, and
+// a budget for what the client may send. Reads must come from one goroutine at a time, as with any bufio.Reader.
+type Wire struct {
+	net.Conn
+
+	// Owned by the one goroutine that reads.
+	buf     *bufio.Reader // what the WebSocket library reads from
+	spent   int           // bytes of the budget in use
+	spentAt time.Time     // when that was so
+
+	// writing is held while a frame is written: one that does not fit the buffer takes several calls of Write.
+	writing sync.Mutex
+}
+
+// NewWire returns the Wire of a connection that was hijacked from an HTTP server, and the buffers to hand to
+// the WebSocket library. What the server had already read into hijacked is kept.
+func NewWire(conn net.Conn, hijacked *bufio.ReadWriter) (*Wire, *bufio.ReadWriter) {
+	w := &Wire{Conn: conn, spentAt: time.Now()}
+	if n := hijacked.Reader.Buffered(); n > 0 {
+		early, _ := hijacked.Reader.Peek(n)
+		w.Conn = &prefixed{Conn: conn, early: append([]byte(nil), early...)}
+	}
+	w.buf = bufio.NewReaderSize(w, readBuffer)
+	return w, bufio.NewReadWriter(w.buf, bufio.NewWriterSize(w, writeBuffer))
+}
+
+// Read implements net.Conn, within the budget.
+func (w *Wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if w.spent += n; w.spent > budgetBurst/2 {
+		now := time.Now()
+		w.spent = max(0, w.spent-int(now.Sub(w.spentAt).Seconds()*budgetPerSec))
+		w.spentAt = now
+		if w.spent > budgetBurst {
+			return 0, errBudget
+		}
+	}
+	return n, err
+}
+
+// Write implements net.Conn, under a deadline.
+func (w *Wire) Write(p []byte) (int, error) {
+	if err := w.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Write(p)
+}
+
+// Control frames of RFC 6455, section 5.5, as a server sends and a client answers them without a payload.
+const (
+	finPing   = 0x89
+	finPong   = 0x8a
+	masked    = 0x80
+	maskBytes = 4
+)
+
+// ping sends an empty ping.
+func (w *Wire) ping() error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	_, err := w.Write([]byte{finPing, 0})
+	return err
+}
+
+// await blocks until the client sends something that the WebSocket library is to read. The pongs and pings before
+// it are dealt with here: inside the library, whose Reader returns for messages only, the goroutine would stay
+// with a stack several times as deep. It calls heard for each frame.
+func (w *Wire) await(heard func()) error {
+	for {
+		head, err := w.buf.Peek(2)
+		if err != nil {
+			return err
+		}
+		size := int(head[1] &^ masked)
+		if head[0] != finPing && head[0] != finPong || head[1]&masked == 0 || size > 125 {
+			heard()
+			return nil
+		}
+		if head[0] == finPing {
+			if err := w.pong(size); err != nil {
+				return err
+			}
+		}
+		heard()
+		if _, err := w.buf.Discard(2 + maskBytes + size); err != nil {
+			return err
+		}
+	}
+}
+
+// pong answers the ping at the head of the buffer, which has a payload of the given size.
+func (w *Wire) pong(size int) error {
+	frame, err := w.buf.Peek(2 + maskBytes + size)
+	if err != nil {
+		return err
+	}
+	mask, payload := frame[2:2+maskBytes], frame[2+maskBytes:]
+	answer := make([]byte, 2, 2+size)
+	answer[0], answer[1] = finPong, byte(size)
+	for i, b := range payload {
+		answer = append(answer, b^mask[i%maskBytes])
+	}
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	_, err = w.Write(answer)
+	return err
+}
+
+// text sends a text message by ws, the WebSocket on this wire.
+func (w *Wire) text(ws *websocket.Conn, message []byte) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	// Not a context that ends: the library would allocate for it, and Write has a deadline of its own.
+	return ws.Write(context.Background(), websocket.MessageText, message)
+}
+
+// prefixed is a connection of which some bytes have been read already.
+type prefixed struct {
+	net.Conn
+	early []byte
+}
+
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.early) > 0 {
+		n := copy(b, p.early)
+		p.early = p.early[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
