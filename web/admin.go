@@ -1,0 +1,279 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// openInput opens a session for a user whom an app has authenticated itself.
+type openInput struct {
+	User        string               `json:"user" minLength:"1" maxLength:"256"`
+	Device      *deviceInput         `json:"device,omitempty"`
+	IP          string               `json:"ip,omitempty" doc:"The user's address, as the app sees it"`
+	UserAgent   string               `json:"user_agent,omitempty" maxLength:"512"`
+	Limit       *int                 `json:"limit,omitempty" doc:"1 to 1000, or -1 for no limit; the hub's own by default"`
+	LimitByKind map[session.Kind]int `json:"limit_by_kind,omitempty"`
+	Policy      session.Policy       `json:"policy,omitempty" enum:"evict,reject,ask"`
+	Force       bool                 `json:"force,omitempty"`
+	Attributes  map[string]string    `json:"attributes,omitempty" doc:"The app's own: up to 16, of 64 and 256 bytes"`
+}
+
+func (in *openInput) check(f *fields) {
+	f.text("user", in.User, 1, maxUser)
+	f.device("device", in.Device)
+	if in.IP != "" {
+		in.IP = f.address("ip", in.IP)
+	}
+	f.text("user_agent", in.UserAgent, 0, maxUserAgent)
+	if in.Limit != nil {
+		f.wrap("limit", session.ValidateLimit(*in.Limit))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(in.LimitByKind)) {
+		if !kind.Known() {
+			f.fail("limit_by_kind", "has a kind that is none of %v", session.Kinds)
+			break
+		}
+		f.wrap("limit_by_kind."+string(kind), session.ValidateLimit(in.LimitByKind[kind]))
+	}
+	switch in.Policy {
+	case "", session.Evict, session.Reject, session.Ask:
+	default:
+		f.fail("policy", "is none of %s, %s and %s", session.Evict, session.Reject, session.Ask)
+	}
+	f.attributes("attributes", in.Attributes)
+}
+
+// rule returns the hub's rule with what the app says instead.
+func (in *openInput) rule(standard session.Rule) session.Rule {
+	if in.Limit != nil {
+		standard.Limit = *in.Limit
+	}
+	if in.LimitByKind != nil {
+		standard.LimitByKind = in.LimitByKind
+	}
+	if in.Policy != "" {
+		standard.Policy = in.Policy
+	}
+	return standard
+}
+
+type endInput struct {
+	Message string `json:"message,omitempty" maxLength:"500" doc:"For the person whose session ends"`
+}
+
+func (in *endInput) check(f *fields) { f.text("message", in.Message, 0, maxMessage) }
+
+// adminSession is a live session as operators see it.
+type adminSession struct {
+	session.View
+	Connections int               `json:"connections"`
+	Instances   []connectedTo     `json:"instances" doc:"Where its sockets are"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+}
+
+// connectedTo says how many sockets of a session an instance holds.
+type connectedTo struct {
+	ID          string `json:"id"`
+	Connections int    `json:"connections"`
+}
+
+// endedSession is a session that has ended as operators see it.
+type endedSession struct {
+	session.View
+	endingView
+	Receipt *receipt `json:"receipt" doc:"When a device said that it had shown the notice; null is not yet"`
+}
+
+type receipt struct {
+	AckedAt session.Timestamp `json:"acked_at"`
+}
+
+type adminList struct {
+	Sessions []adminSession  `json:"sessions"`
+	Ended    *[]endedSession `json:"ended,omitempty" doc:"Recently ended ones, the latest last, if they were asked for"`
+}
+
+type adminEnded struct {
+	Ended []delivered `json:"ended"`
+}
+
+type delivered struct {
+	Session  session.View `json:"session"`
+	Delivery string       `json:"delivery" enum:"sent,offline"`
+}
+
+func (s *server) adminRoutes() []route {
+	const sessions = "/v1/admin/users/{user}/sessions"
+	open := operation("POST", "/v1/admin/sessions", "open-session", "Open a session for a user", byAPIKey)
+	open.DefaultStatus = http.StatusCreated
+	list := operation("GET", sessions, "list-user-sessions", "A user's sessions", byAPIKey)
+	list.Parameters = []*huma.Param{{Name: "ended", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}}}
+	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byAPIKey)
+	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byAPIKey)
+	endAll.RequestBody, endOne.RequestBody = &huma.RequestBody{}, &huma.RequestBody{} // not required
+	return []route{
+		on(s, open, s.adminOpen),
+		on(s, list, s.adminList),
+		on(s, endAll, s.adminEndAll),
+		on(s, endOne, s.adminEndOne),
+		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byAPIKey), s.stats),
+		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byAPIKey), s.instances),
+	}
+}
+
+// adminOpen opens a session. It is the way of every login of an app, and the one whose speed counts.
+func (s *server) adminOpen(c *call, in *openInput) (*loginAnswer, error) {
+	return s.open(c, session.Request{
+		User:       in.User,
+		Device:     in.Device.device(in.UserAgent),
+		IP:         in.IP,
+		UserAgent:  in.UserAgent,
+		Attributes: in.Attributes,
+		Force:      in.Force,
+	}, in.rule(s.Rule), inBody)
+}
+
+func (s *server) adminList(c *call, _ *none) (*adminList, error) {
+	user, err := userParam(c)
+	if err != nil {
+		return nil, err
+	}
+	withEnded := false
+	if text := c.URL.Query().Get("ended"); text != "" {
+		if withEnded, err = strconv.ParseBool(text); err != nil {
+			return nil, invalid(fieldError{"ended", "is neither true nor false"})
+		}
+	}
+	snap, err := s.Registry.Load(c.Context(), session.KeyOf(user))
+	if err != nil {
+		return nil, err
+	}
+	a, _ := snap.Account.Expire(snap.Now)
+	list := &adminList{Sessions: make([]adminSession, len(a.Live))}
+	for i, live := range a.Live {
+		list.Sessions[i] = viewAdmin(user, live, snap.Routes)
+	}
+	if withEnded {
+		ended := make([]endedSession, len(a.Ended))
+		for i, e := range a.Ended {
+			ended[i] = endedSession{View: e.View(user, false, false), endingView: viewEnding(*e.Ended)}
+			if at := e.Ended.AckedAt; !at.IsZero() {
+				ended[i].Receipt = &receipt{AckedAt: session.Timestamp(at)}
+			}
+		}
+		list.Ended = &ended
+	}
+	return list, nil
+}
+
+func viewAdmin(user string, live session.Session, routes session.Routes) adminSession {
+	v := adminSession{
+		View:        view(user, live, routes, session.ID{}),
+		Connections: routes.Connections(live.ID),
+		Instances:   []connectedTo{},
+		Attributes:  live.Attributes,
+	}
+	for _, route := range routes {
+		if route.Session == live.ID && route.Connections > 0 {
+			v.Instances = append(v.Instances, connectedTo{ID: route.Instance, Connections: route.Connections})
+		}
+	}
+	return v
+}
+
+func (s *server) adminEndAll(c *call, in *endInput) (*adminEnded, error) {
+	return s.adminEnd(c, in, func(session.Session) bool { return true })
+}
+
+func (s *server) adminEndOne(c *call, in *endInput) (*adminEnded, error) {
+	id, err := sessionID(c)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.adminEnd(c, in, func(live session.Session) bool { return live.ID == id })
+	if err == nil && len(answer.Ended) == 0 {
+		return nil, errNoSession
+	}
+	return answer, err
+}
+
+func (s *server) adminEnd(c *call, in *endInput, which func(session.Session) bool) (*adminEnded, error) {
+	user, err := userParam(c)
+	if err != nil {
+		return nil, err
+	}
+	why := session.Ending{Reason: session.EndedByAdmin, Message: in.Message}
+	gone, err := s.Registry.End(c.Context(), session.KeyOf(user), which, why)
+	if err != nil {
+		return nil, err
+	}
+	answer := &adminEnded{Ended: make([]delivered, len(gone))}
+	for i, e := range gone {
+		answer.Ended[i] = delivered{Session: e.Session.View(user, e.Connected, false), Delivery: "offline"}
+		if e.Connected {
+			answer.Ended[i].Delivery = "sent"
+		}
+	}
+	return answer, nil
+}
+
+// userParam reads the user in a path.
+func userParam(c *call) (string, error) {
+	user := c.param("user")
+	var f fields
+	f.text("user", user, 1, maxUser)
+	return user, f.err()
+}
+
+// statsAnswer is the sum of the counters of all living instances.
+type statsAnswer struct {
+	Instances int `json:"instances"`
+	session.Counters
+}
+
+func (s *server) stats(*call, *none) (*statsAnswer, error) {
+	all := s.Hub.Instances()
+	sum := &statsAnswer{Instances: len(all)}
+	for _, i := range all {
+		sum.Connections += i.Connections
+		sum.Sessions += i.Sessions
+		sum.Admitted += i.Admitted
+		sum.Ended += i.Ended
+		sum.Told += i.Told
+		sum.Acked += i.Acked
+		sum.Late += i.Late
+	}
+	return sum, nil
+}
+
+type instancesAnswer struct {
+	Instances []instanceView `json:"instances"`
+}
+
+// instanceView is a running hub, and its counters as of its last beat.
+type instanceView struct {
+	ID        string             `json:"id"`
+	Version   string             `json:"version"`
+	StartedAt *session.Timestamp `json:"started_at"`
+	BeatAt    *session.Timestamp `json:"beat_at"`
+	session.Counters
+}
+
+func (s *server) instances(*call, *none) (*instancesAnswer, error) {
+	all := s.Hub.Instances()
+	answer := &instancesAnswer{Instances: make([]instanceView, len(all))}
+	for i, in := range all {
+		answer.Instances[i] = instanceView{
+			ID: in.ID, Version: in.Version, Counters: in.Counters,
+			StartedAt: timestamp(in.StartedAt.Truncate(time.Millisecond)), BeatAt: timestamp(in.BeatAt),
+		}
+	}
+	return answer, nil
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"bufio"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// bearerProtocol begins the subprotocol that carries a token, for browsers without a cookie: they can set no
+// header.
+const bearerProtocol = "bearer."
+
+var (
+	errUpgrade = func() *problem {
+		p := plainProblem(http.StatusUpgradeRequired, "This is a WebSocket: connect with one.")
+		return p
+	}()
+	errHandshake   = plainProblem(http.StatusBadRequest, "The WebSocket handshake is not as RFC 6455 wants it.")
+	errSubprotocol = newProblem(http.StatusBadRequest, "subprotocol", "The subprotocol is missing",
+		"Offer the subprotocol "+hub.Subprotocol+".")
+	errOrigin = newProblem(http.StatusForbidden, "cross-site", "Not from this site",
+		"With a cookie, or from a web page, the Origin must be the hub's own or one that its operator has allowed.")
+)
+
+// connect is the WebSocket endpoint. It finds out who wants to connect and answers the handshake; the hub does the
+// rest. A token that is no good is upgraded like a good one, and told so: no browser shows a page why a handshake
+// was refused.
+func (s *server) connect(w http.ResponseWriter, r *http.Request) {
+	protocols := listed(r.Header, "Sec-Websocket-Protocol")
+	cred, err := s.handshake(r, protocols)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	conn, err := s.Hub.Attach(r.Context(), cred)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	upgrade := &upgrade{ResponseWriter: w}
+	ws, err := websocket.Accept(upgrade, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{hub.Subprotocol},
+		InsecureSkipVerify: true, // the origin has been checked by then, by rules of our own
+	})
+	if err != nil {
+		conn.Cancel()
+		s.log.DebugContext(r.Context(), "handshake failed", "error", err)
+		return
+	}
+	conn.Serve(ws, upgrade.wire)
+}
+
+// refuse answers a handshake with a problem.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) })).ServeHTTP(w, r)
+}
+
+// handshake checks the request of a WebSocket, and returns what its token claims.
+func (s *server) handshake(r *http.Request, protocols []string) (session.Credential, error) {
+	switch {
+	case !has(listed(r.Header, "Connection"), "upgrade"), !has(listed(r.Header, "Upgrade"), "websocket"):
+		return session.Credential{}, errUpgrade
+	case !validKey(r.Header["Sec-Websocket-Key"]), r.Header.Get("Sec-WebSocket-Version") != "13":
+		return session.Credential{}, errHandshake
+	case !slices.Contains(protocols, hub.Subprotocol):
+		return session.Credential{}, errSubprotocol
+	}
+	token, fromCookie := s.socketToken(r, protocols)
+	origin := r.Header.Values("Origin")
+	if fromCookie && len(origin) == 0 || len(origin) > 0 && !s.origins.sameSite(r) {
+		return session.Credential{}, errOrigin
+	}
+	return claim(token), nil
+}
+
+// socketToken finds the token of a WebSocket's request: Bearer goes before the subprotocol, and both before the
+// cookie.
+func (s *server) socketToken(r *http.Request, protocols []string) (token string, fromCookie bool) {
+	if token, ok := bearer(r); ok {
+		return token, false
+	}
+	for _, protocol := range protocols {
+		if token, ok := strings.CutPrefix(protocol, bearerProtocol); ok {
+			return token, false
+		}
+	}
+	if cookie, err := r.Cookie(s.cookieName()); err == nil {
+		return cookie.Value, true
+	}
+	return "", false
+}
+
+// upgrade hands the connection over to the hub's small buffers as the WebSocket library takes it.
+type upgrade struct {
+	http.ResponseWriter
+	wire *hub.Wire
+}
+
+// Hijack implements http.Hijacker.
+func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	wire, small := hub.NewWire(conn, buffers)
+	u.wire = wire
+	return wire, small, nil
+}
+
+// listed returns the elements of a header that is a list.
+func listed(h http.Header, name string) []string {
+	var elements []string
+	for _, line := range h[name] {
+		for element := range strings.SplitSeq(line, ",") {
+			elements = append(elements, strings.TrimSpace(element))
+		}
+	}
+	return elements
+}
+
+// has reports whether a list has an element, whose case does not matter.
+func has(list []string, element string) bool {
+	return slices.ContainsFunc(list, func(e string) bool { return strings.EqualFold(e, element) })
+}
+
+// validKey reports whether a handshake has one key, of 16 bytes.
+func validKey(keys []string) bool {
+	if len(keys) != 1 {
+		return false
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0]))
+	return err == nil && len(key) == 16
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// Header values that are the same on every answer are shared, not made anew; nobody writes to them.
+var (
+	contentJSON    = []string{"application/json"}
+	contentProblem = []string{"application/problem+json"}
+	noStore        = []string{"no-store"}
+	nosniff        = []string{"nosniff"}
+	noReferrer     = []string{"no-referrer"}
+	apiPolicy      = []string{"default-src 'none'; frame-ancestors 'none'"}
+	strictTLS      = []string{"max-age=31536000"}
+)
+
+// secure adds the headers that keep an answer from being cached, sniffed, framed or run.
+func (s *server) secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h["Cache-Control"] = noStore
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = noReferrer
+		h["Content-Security-Policy"] = apiPolicy
+		if s.publicTLS {
+			h["Strict-Transport-Security"] = strictTLS
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recoverPanics answers 500 where a handler panicked, and logs where it was.
+func (s *server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			reason := recover()
+			if reason == nil {
+				return
+			}
+			if reason == http.ErrAbortHandler {
+				panic(reason) // net/http's own way to cut a connection
+			}
+			s.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "route", r.Pattern,
+				"panic", reason, "stack", string(debug.Stack()))
+			writeProblem(w, plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub."))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// clientAddress finds the address of the client: that of whoever opened the connection or, where that is a trusted
+// proxy, the nearest one in X-Forwarded-For that is not.
+func clientAddress(proxies []netip.Prefix) func(http.Handler) http.Handler {
+	if len(proxies) == 0 {
+		return middleware.ClientIPFromRemoteAddr
+	}
+	trusted := make([]string, len(proxies))
+	for i, proxy := range proxies {
+		trusted[i] = proxy.String()
+	}
+	return middleware.ClientIPFromXFF(trusted...)
+}
+
+// client returns the client's address; it is not valid where a trusted proxy sent something that is none.
+func (c *call) client() netip.Addr { return middleware.GetClientIPAddr(c.Context()) }
+
+// address returns the same as text; empty where it is not valid.
+func (c *call) address() string { return middleware.GetClientIP(c.Context()) }

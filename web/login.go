@@ -1,0 +1,198 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessionhub/sessionhub/auth"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// delivery is how a client gets its token.
+type delivery string
+
+const (
+	inBody   delivery = "token"
+	inCookie delivery = "cookie"
+)
+
+func (f *fields) delivery(name string, d delivery) {
+	if d != "" && d != inBody && d != inCookie {
+		f.fail(name, "is neither %s nor %s", inBody, inCookie)
+	}
+}
+
+type loginInput struct {
+	Username string       `json:"username" minLength:"1" maxLength:"256"`
+	Password string       `json:"password" minLength:"1" maxLength:"1024"`
+	Device   *deviceInput `json:"device,omitempty"`
+	Force    bool         `json:"force,omitempty" doc:"Answers beforehand the question that policy ask would put"`
+	Deliver  delivery     `json:"deliver,omitempty" enum:"token,cookie" doc:"How the token comes; in the body by default"`
+}
+
+func (in *loginInput) check(f *fields) {
+	f.text("username", in.Username, 1, maxUser)
+	f.text("password", in.Password, 1, maxPassword)
+	f.device("device", in.Device)
+	f.delivery("deliver", in.Deliver)
+}
+
+type choiceInput struct {
+	Ticket  string       `json:"ticket" maxLength:"256"`
+	Force   *bool        `json:"force" doc:"Whether to make room and sign in; else the old sessions stay"`
+	End     []session.ID `json:"end,omitempty" maxItems:"1000" doc:"Which sessions make room; the least recently active by default"`
+	Deliver delivery     `json:"deliver,omitempty" enum:"token,cookie"`
+}
+
+func (in *choiceInput) check(f *fields) {
+	f.text("ticket", in.Ticket, 1, maxTicket)
+	if in.Force == nil {
+		f.fail("force", "is required")
+	}
+	if len(in.End) > session.MaxSessions {
+		f.fail("end", "has %d entries; want %d at most", len(in.End), session.MaxSessions)
+	}
+	f.delivery("deliver", in.Deliver)
+}
+
+// loginAnswer is that to a login that was admitted.
+type loginAnswer struct {
+	Session session.View   `json:"session"`
+	Token   string         `json:"token,omitempty"`
+	Ended   []session.View `json:"ended" doc:"The sessions that it forced out"`
+}
+
+var errNoPasswords = newProblem(http.StatusNotFound, "no-passwords", "There is no sign-in by password here",
+	"The hub's operator has not set up any. Sign in through the app.")
+
+func (s *server) loginRoutes() []route {
+	created := func(op huma.Operation) huma.Operation {
+		op.DefaultStatus = http.StatusCreated
+		return op
+	}
+	return []route{
+		on(s, created(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login),
+		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose),
+	}
+}
+
+// login signs in by password.
+func (s *server) login(c *call, in *loginInput) (*loginAnswer, error) {
+	if s.Passwords == nil {
+		return nil, errNoPasswords
+	}
+	req := s.request(c, in.Username, in.Device)
+	req.Force = in.Force
+	if err := s.authenticate(c, req, in.Password); err != nil {
+		s.metrics.failed(err)
+		return nil, err
+	}
+	return s.open(c, req, s.Rule, in.Deliver)
+}
+
+// request returns the login of a client that speaks for itself.
+func (s *server) request(c *call, user string, device *deviceInput) session.Request {
+	userAgent := clip(c.UserAgent(), maxUserAgent)
+	return session.Request{
+		User:      user,
+		Device:    device.device(userAgent),
+		IP:        c.address(),
+		UserAgent: userAgent,
+	}
+}
+
+// authenticate checks a password, unless there have been too many wrong ones. Only a wrong password counts as one:
+// a login that is refused at the limit does not.
+func (s *server) authenticate(c *call, req session.Request, password string) error {
+	giveBack := func() {}
+	if s.Throttle != nil {
+		attempt, err := s.Throttle.Begin(c.client(), req.User)
+		if err != nil {
+			return err
+		}
+		giveBack = attempt.GiveBack
+	}
+	if err := s.Passwords.Verify(c.Context(), req.User, password); !errors.Is(err, auth.ErrCredentials) {
+		giveBack()
+		return err
+	}
+	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
+	if err := s.Registry.LoginFailed(c.Context(), req.User, by); err != nil {
+		return err
+	}
+	return auth.ErrCredentials
+}
+
+// open opens a session for a user who has been authenticated, if the rule lets it.
+func (s *server) open(c *call, req session.Request, rule session.Rule, deliver delivery) (*loginAnswer, error) {
+	token, cred := auth.Mint(req.User)
+	req.Credential = cred
+	var ticket string
+	if rule.Policy == session.Ask {
+		ticket, req.Ticket = auth.MintTicket(req.User)
+	}
+	out, err := s.Registry.Login(c.Context(), req, rule)
+	if err != nil {
+		s.metrics.failed(err)
+		return nil, err
+	}
+	return s.decided(c, req.User, out, secrets{token, ticket, deliver})
+}
+
+// choose answers the question that a login at the limit was given.
+func (s *server) choose(c *call, in *choiceInput) (*loginAnswer, error) {
+	key, digest, err := auth.ParseTicket(in.Ticket)
+	if err != nil {
+		return nil, session.ErrTicket
+	}
+	token, cred := auth.MintKey(key)
+	ticket, next := auth.MintTicketKey(key)
+	out, err := s.Registry.Choose(c.Context(), session.Choice{
+		Ticket: digest, Force: *in.Force, End: slices.Compact(in.End), Credential: cred, Next: next,
+	})
+	if err != nil {
+		s.metrics.failed(err)
+		return nil, err
+	}
+	return s.decided(c, out.User, out, secrets{token, ticket, in.Deliver})
+}
+
+// secrets are what a login may hand out, and how.
+type secrets struct {
+	token, ticket string
+	deliver       delivery
+}
+
+// decided answers with the outcome of a login.
+func (s *server) decided(c *call, user string, out session.Outcome, give secrets) (*loginAnswer, error) {
+	s.metrics.decided(out.Verdict)
+	switch out.Verdict {
+	case session.Admitted:
+		answer := &loginAnswer{
+			Session: view(user, out.Session, out.Routes, out.Session.ID),
+			Ended:   viewAll(user, out.Ended, out.Routes, session.ID{}),
+		}
+		if give.deliver == inCookie {
+			s.setCookie(c.header, give.token, out.Session)
+		} else {
+			answer.Token = give.token
+		}
+		return answer, nil
+	case session.Declined:
+		return nil, nil
+	case session.Challenged:
+		p := newProblem(http.StatusMultipleChoices, "choose-session", "Choose which session makes room",
+			"The account is in use on as many devices as it may be. Answer at /v1/login/choice with the ticket.")
+		p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
+		p.Ticket, p.TicketExpiresAt = give.ticket, timestamp(out.Ticket.ExpiresAt)
+		return nil, p
+	default:
+		p := newProblem(http.StatusConflict, "session-limit", "The account is in use on as many devices as it may be",
+			"Sign out on one of them, and try again.")
+		p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
+		return nil, p
+	}
+}

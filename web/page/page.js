@@ -1,0 +1,268 @@
+// The sign-in page: signs in, keeps a socket, and says at once when the session has ended, and why.
+import { Connection } from "/connection.js";
+
+/** @typedef {import("./connection.js").Session} Session */
+/** @typedef {import("./connection.js").Ending} Ending */
+
+const sections = ["loading", "signin", "choice", "live", "ended"];
+
+/** @type {Connection | undefined} */
+let connection;
+
+/**
+ * Returns the element with an id.
+ * @param {string} id
+ * @returns {any}
+ */
+const $ = (id) => document.getElementById(id);
+
+/**
+ * Shows one section, and moves a screen reader to its heading.
+ * @param {string} name
+ */
+function show(name) {
+  for (const id of sections) $(id).hidden = id !== name;
+  if (name === "signin") $("username")?.focus();
+  else $(`${name}-title`)?.focus();
+}
+
+/**
+ * Calls the hub. It throws where no answer comes.
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<{status: number, body: any, retryAfter: number}>}
+ */
+async function call(method, path, body) {
+  const answer = await fetch(path, {
+    method,
+    headers: body ? { "Content-Type": "application/json" } : {},
+    body: body && JSON.stringify(body),
+    redirect: "manual",
+  });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    body: text ? JSON.parse(text) : {},
+    retryAfter: Number(answer.headers.get("Retry-After")) || 0,
+  };
+}
+
+/**
+ * Returns what this browser is known by: an ID that it keeps. The hub makes up a name for it.
+ * @returns {{id?: string}}
+ */
+function device() {
+  try {
+    const kept = localStorage.getItem("hub-device");
+    if (kept) return { id: kept };
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    const id = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+    localStorage.setItem("hub-device", id);
+    return { id };
+  } catch {
+    return {}; // storage is turned off: a new device each time
+  }
+}
+
+/**
+ * Signs in and shows what comes of it.
+ * @param {string} username
+ * @param {string} password
+ */
+async function login(username, password) {
+  complain("");
+  busy(true);
+  try {
+    decided(await call("POST", "/v1/login", { username, password, device: device(), deliver: "cookie" }));
+  } catch {
+    complain("The hub does not answer. Please try again.");
+  } finally {
+    busy(false);
+  }
+}
+
+/**
+ * Shows what came of a login.
+ * @param {{status: number, body: any, retryAfter: number}} answer
+ */
+function decided({ status, body, retryAfter }) {
+  if (status === 201) return enter(body.session);
+  if (status === 204) return show("signin");
+  if (status === 300) return ask(body);
+  show("signin");
+  if (status === 429) complain(`Too many wrong passwords. Please try again in ${retryAfter} seconds.`);
+  else if (status === 409) complain(`${body.title}: ${names(body.sessions)}. Sign out there, and try again.`);
+  else if (status === 410) complain("That took too long. Please sign in again.");
+  else complain(body.title ? `${body.title}.` : "That did not work. Please try again.");
+}
+
+/**
+ * Asks which it is to be: this device, or the others.
+ * @param {{limit: number, sessions: Session[], ticket: string}} question
+ */
+function ask(question) {
+  $("choice-text").textContent = "To sign in here, the one least recently used will be signed out.";
+  $("choice-list").replaceChildren(...question.sessions.map((s) => {
+    const item = document.createElement("li");
+    const detail = document.createElement("span");
+    detail.textContent = `${s.ip || "address unknown"}, last active ${when(s.last_active_at)}`;
+    item.append(s.device.name, detail);
+    return item;
+  }));
+  const answer = (/** @type {boolean} */ force) => async () => {
+    try {
+      decided(await call("POST", "/v1/login/choice", { ticket: question.ticket, force, deliver: "cookie" }));
+    } catch {
+      show("signin");
+      complain("The hub does not answer. Please try again.");
+    }
+  };
+  $("choice-yes").onclick = answer(true);
+  $("choice-no").onclick = answer(false);
+  show("choice");
+}
+
+/**
+ * Shows a live session and connects.
+ * @param {Session} session
+ */
+function enter(session) {
+  connection?.stop();
+  $("password") && ($("password").value = "");
+  $("expiring").hidden = true;
+  status("connecting");
+  describe(session);
+  show("live");
+  connection = new Connection({
+    status,
+    welcome(message) {
+      describe(message.session);
+      $("instance").textContent = message.instance;
+    },
+    revoked: leave,
+    expiring(at) {
+      $("expiring-at").textContent = when(at);
+      $("expiring").hidden = false;
+    },
+    renewed() {
+      $("expiring").hidden = true;
+    },
+    lost(reason) {
+      leave({ reason: "", at: "", message: reason });
+    },
+  });
+}
+
+/** @param {Session} session */
+function describe(session) {
+  $("who").textContent = session.user;
+  $("device").textContent = session.device.name;
+  $("address").textContent = session.ip || "unknown";
+  $("since").textContent = when(session.created_at);
+}
+
+/** @param {"connecting" | "live" | "waiting"} state */
+function status(state) {
+  $("status").dataset.state = state;
+  $("status-text").textContent = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…" }[state];
+}
+
+/**
+ * Shows that the session has ended, and why. It stays so until the user does something.
+ * @param {Ending} ending
+ */
+function leave(ending) {
+  connection?.stop();
+  connection = undefined;
+  $("ended-text").textContent = explain(ending);
+  show("ended");
+}
+
+/**
+ * Says why a session has ended, in the user's own time.
+ * @param {Ending} ending
+ * @returns {string}
+ */
+function explain({ reason, at, by, message }) {
+  if (reason !== "superseded") return message;
+  const from = by?.ip ? `, from ${by.ip}` : "";
+  return `Your account signed in on ${by?.device?.name ?? "another device"}, at ${clock(at)}${from}.`;
+}
+
+/** Ends the session, on the user's own wish. */
+async function logout() {
+  connection?.stop();
+  try {
+    const { status: code, body } = await call("DELETE", "/v1/session");
+    if (code === 204) return leave({ reason: "signed_out", at: "", message: "You have signed out on this device." });
+    if (code === 401) return leave(body);
+  } catch {
+    // falls through: the hub could not be asked
+  }
+  connection?.start();
+}
+
+/** @param {string} text */
+function complain(text) {
+  const line = $("problem");
+  if (!line) return;
+  line.textContent = text;
+  line.hidden = text === "";
+}
+
+/** @param {boolean} on */
+function busy(on) {
+  const button = $("login").querySelector("button[type=submit]");
+  button.disabled = on;
+}
+
+/** @param {string} at @returns {string} */
+function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** @param {string} at @returns {string} */
+function when(at) {
+  const day = new Date(at);
+  const today = day.toDateString() === new Date().toDateString();
+  return today ? `at ${clock(at)}` : `on ${day.toLocaleDateString()} at ${clock(at)}`;
+}
+
+/** @param {Session[]} sessions @returns {string} */
+function names(sessions) {
+  return sessions.map((s) => s.device.name).join(", ");
+}
+
+/** Shows what there is: a live session, one that ended meanwhile, or neither. */
+async function begin() {
+  try {
+    const { status: code, body } = await call("GET", "/v1/session");
+    if (code === 200) return enter(body);
+    if (code === 401 && body.reason !== "unknown") return leave(body);
+    show("signin");
+    if (code !== 401) complain(`${body.title}. Please try again.`);
+  } catch {
+    show("signin");
+    complain("The hub does not answer. Please try again.");
+  }
+}
+
+$("login")?.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+  event.preventDefault();
+  login($("username").value, $("password").value);
+});
+for (const button of document.querySelectorAll("[data-user]")) {
+  button.addEventListener("click", () => {
+    $("username").value = /** @type {HTMLElement} */ (button).dataset.user;
+    $("password").value = "demo";
+    $("login").requestSubmit();
+  });
+}
+$("logout").addEventListener("click", logout);
+$("stay").addEventListener("click", () => connection?.active(true));
+$("again").addEventListener("click", () => show("signin"));
+for (const kind of ["pointerdown", "keydown"]) {
+  document.addEventListener(kind, () => connection?.active(), { passive: true });
+}
+begin();

@@ -1,0 +1,201 @@
+package web
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// maxHeartbeat is the longest that a client without a socket is left without news.
+const maxHeartbeat = 60 * time.Second
+
+var errNoSession = newProblem(http.StatusNotFound, "no-session", "There is no such live session", "")
+
+type heartbeatInput struct {
+	Active bool `json:"active,omitempty" doc:"Whether the user did something since the last one"`
+}
+
+// heartbeatAnswer tells a client without a socket how its session is.
+type heartbeatAnswer struct {
+	State      string        `json:"state" enum:"live,ended"`
+	Session    *session.View `json:"session,omitempty"`
+	NextMS     int64         `json:"next_ms,omitzero" doc:"When to ask again"`
+	ForcedExit *bool         `json:"forced_exit,omitempty" doc:"Whether somebody else ended it"`
+	endingView
+}
+
+// sessionList is an answer that lists sessions.
+type sessionList struct {
+	Sessions []session.View `json:"sessions"`
+}
+
+// endedList is an answer that lists sessions which have ended by the request.
+type endedList struct {
+	Ended []session.View `json:"ended"`
+}
+
+func (s *server) sessionRoutes() []route {
+	heartbeat := operation("POST", "/v1/session/heartbeat", "heartbeat", "Ask, without a socket, how the session is", byToken)
+	heartbeat.RequestBody = &huma.RequestBody{} // not required
+	return []route{
+		on(s, operation("GET", "/v1/session", "get-session", "The current session", byToken), s.current),
+		on(s, operation("DELETE", "/v1/session", "logout", "Sign out", byToken), s.logout),
+		on(s, heartbeat, s.heartbeat),
+		on(s, operation("GET", "/v1/sessions", "list-sessions", "The user's live sessions", byToken), s.list),
+		on(s, operation("DELETE", "/v1/sessions", "end-others", "End all sessions but the current one", byToken), s.endOthers),
+		on(s, operation("DELETE", "/v1/sessions/{id}", "end-session", "End one of the user's sessions", byToken), s.endOne),
+	}
+}
+
+// check returns the live session that asks, and its user's account.
+func (s *server) check(c *call) (session.Session, session.Snapshot, session.Key, error) {
+	cred, err := s.credential(c.Request)
+	if err != nil {
+		return session.Session{}, session.Snapshot{}, session.Key{}, err
+	}
+	live, snap, err := s.Registry.Check(c.Context(), cred)
+	return live, snap, cred.Key, err
+}
+
+func (s *server) current(c *call, _ *none) (*session.View, error) {
+	live, snap, _, err := s.check(c)
+	if err != nil {
+		return nil, err
+	}
+	v := view(snap.Account.User, live, snap.Routes, live.ID)
+	return &v, nil
+}
+
+// logout ends the session that asks, and takes the browser's cookie back, whatever became of the session before.
+func (s *server) logout(c *call, _ *none) (*none, error) {
+	cred, err := s.credential(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	proven := func(live session.Session) bool {
+		return live.ID == cred.ID && subtle.ConstantTimeCompare(live.Digest[:], cred.Digest[:]) == 1
+	}
+	ended, err := s.Registry.End(c.Context(), cred.Key, proven, session.Ending{Reason: session.SignedOut})
+	if err != nil {
+		return nil, err
+	}
+	s.clearCookie(c)
+	if len(ended) == 0 {
+		// There was nothing to end; say why.
+		_, _, err := s.Registry.Check(c.Context(), cred)
+		return nil, err
+	}
+	if s.ClearSiteData {
+		c.header.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+	}
+	return nil, nil
+}
+
+func (s *server) heartbeat(c *call, in *heartbeatInput) (*heartbeatAnswer, error) {
+	live, snap, key, err := s.check(c)
+	var over *session.EndedError
+	if errors.As(err, &over) && over.Ending.Reason != session.Unknown {
+		forced := forcedExit(over.Ending.Reason)
+		return &heartbeatAnswer{State: "ended", ForcedExit: &forced, endingView: viewEnding(over.Ending)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.Active {
+		mark := session.Mark{Key: key, Session: live.ID, IdleTimeout: live.IdleTimeout}
+		if err := s.Registry.Touch(c.Context(), mark); err != nil {
+			return nil, err
+		}
+		live.LastActiveAt = snap.Now
+	}
+	v := view(snap.Account.User, live, snap.Routes, live.ID)
+	return &heartbeatAnswer{State: "live", Session: &v, NextMS: nextHeartbeat(live).Milliseconds()}, nil
+}
+
+// forcedExit reports whether a reason is somebody else's doing: not the user's own sign-out, nor time.
+func forcedExit(reason session.Reason) bool {
+	switch reason {
+	case session.SignedOut, session.Idle, session.Lifetime:
+		return false
+	default:
+		return true
+	}
+}
+
+// nextHeartbeat returns when a client should ask again: a few times in the time that the session may be idle.
+func nextHeartbeat(live session.Session) time.Duration {
+	if live.IdleTimeout == 0 {
+		return maxHeartbeat
+	}
+	return min(maxHeartbeat, max(time.Second, live.IdleTimeout/3))
+}
+
+func (s *server) list(c *call, _ *none) (*sessionList, error) {
+	live, snap, _, err := s.check(c)
+	if err != nil {
+		return nil, err
+	}
+	a, _ := snap.Account.Expire(snap.Now)
+	return &sessionList{Sessions: viewAll(a.User, a.Live, snap.Routes, live.ID)}, nil
+}
+
+func (s *server) endOthers(c *call, _ *none) (*endedList, error) {
+	return s.end(c, func(live, other session.Session) bool { return other.ID != live.ID })
+}
+
+// endOne ends one session of the user; to end the current one is to sign out.
+func (s *server) endOne(c *call, _ *none) (*endedList, error) {
+	id, err := sessionID(c)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.end(c, func(_, other session.Session) bool { return other.ID == id })
+	if err == nil && len(list.Ended) == 0 {
+		return nil, errNoSession
+	}
+	return list, err
+}
+
+// end ends those of the user's sessions that the session which asks picks.
+func (s *server) end(c *call, pick func(live, other session.Session) bool) (*endedList, error) {
+	live, snap, key, err := s.check(c)
+	if err != nil {
+		return nil, err
+	}
+	why := session.Ending{Reason: session.EndedByUser, By: live.Actor()}
+	if pick(live, live) {
+		why = session.Ending{Reason: session.SignedOut}
+	}
+	picked := func(other session.Session) bool { return pick(live, other) }
+	gone, err := s.Registry.End(c.Context(), key, picked, why)
+	if err != nil {
+		return nil, err
+	}
+	if pick(live, live) {
+		s.clearCookie(c)
+	}
+	list := &endedList{Ended: make([]session.View, len(gone))}
+	for i, e := range gone {
+		list.Ended[i] = e.Session.View(snap.Account.User, e.Connected, e.Session.ID == live.ID)
+	}
+	return list, nil
+}
+
+// sessionID reads the session ID in a path.
+func sessionID(c *call) (session.ID, error) {
+	text := c.param("id")
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(id.String()) {
+		return session.ID{}, &problem{
+			Type: errNoSession.Type, Title: errNoSession.Title, Status: http.StatusNotFound,
+			Detail: "That is not the ID of a session.",
+		}
+	}
+	return id, nil
+}

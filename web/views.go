@@ -1,0 +1,48 @@
+package web
+
+import (
+	"time"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// view shows a session of a user, of whose account these are the routes. Current is who asks; the zero ID is
+// nobody.
+func view(user string, s session.Session, routes session.Routes, current session.ID) session.View {
+	return s.View(user, routes.Connections(s.ID) > 0, s.ID == current)
+}
+
+// viewAll shows several sessions of a user; no sessions are an empty list, not null.
+func viewAll(user string, sessions []session.Session, routes session.Routes, current session.ID) []session.View {
+	views := make([]session.View, len(sessions))
+	for i, s := range sessions {
+		views[i] = view(user, s, routes, current)
+	}
+	return views
+}
+
+// endingView is how a session ended, among the members of what shows it.
+type endingView struct {
+	Reason  session.Reason     `json:"reason,omitempty"`
+	At      *session.Timestamp `json:"at,omitempty"`
+	By      *session.Actor     `json:"by,omitempty"`
+	Message string             `json:"message,omitempty" doc:"In plain words, for the person whose session it was"`
+}
+
+// viewEnding shows how a session ended. Of one that nobody knows, there is no time to tell.
+func viewEnding(why session.Ending) endingView {
+	v := endingView{Reason: why.Reason, By: why.By, Message: why.Text()}
+	if why.Reason != session.Unknown {
+		v.At = timestamp(why.At)
+	}
+	return v
+}
+
+// timestamp shows a time; the zero time is absent.
+func timestamp(t time.Time) *session.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	at := session.Timestamp(t)
+	return &at
+}

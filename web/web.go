@@ -1,0 +1,171 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sessionhub/sessionhub/auth"
+	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// Options are what the HTTP side needs and can be told. The zero value of each field is its default; Registry, Hub
+// and Rule have none.
+type Options struct {
+	// Registry decides logins and checks sessions.
+	Registry *session.Registry
+	// Hub holds the sockets of this instance.
+	Hub *hub.Hub
+	// Rule is that of logins by password, and of those by the admin API that say nothing else.
+	Rule session.Rule
+
+	// Passwords checks who signs in by password; nil lets nobody.
+	Passwords auth.Passwords
+	// APIKeys are those of apps and operators; nil lets nobody use the admin API.
+	APIKeys *auth.APIKeys
+	// Throttle slows down those who guess passwords; nil does not.
+	Throttle *auth.Throttle
+
+	// AllowOrigins are the origins of web pages, beside the hub's own, that may use the client API with cookies:
+	// scheme, host, and a port that is not the scheme's.
+	AllowOrigins []string
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// PublicURL is where clients reach the hub. With https, its cookies and headers are those of a site on TLS.
+	PublicURL string
+	// SecureCookies marks cookies for TLS, where the public URL does not say so already.
+	SecureCookies bool
+	// ClearSiteData asks browsers to forget all that a site has stored when its user signs out.
+	ClearSiteData bool
+
+	// Logger is where the hub's own faults are reported; the default is slog.Default.
+	Logger *slog.Logger
+	// Metrics is what /metrics shows; the default is a registry of its own.
+	Metrics *prometheus.Registry
+	// Page replaces the sign-in page: index.html, which may be a template, and what it refers to.
+	Page fs.FS
+	// DemoUsers are accounts that the sign-in page offers, all with the password demo; none is no offer.
+	DemoUsers []string
+}
+
+// server is what the handlers share. It is static after construction.
+type server struct {
+	Options
+	log       *slog.Logger
+	origins   origins
+	publicTLS bool
+	metrics   *metrics
+}
+
+// New returns the hub's HTTP handler. Its server should bound how long the head of a request may take
+// (http.Server.ReadHeaderTimeout); bodies are bounded here.
+func New(o Options) (http.Handler, error) {
+	if o.Registry == nil || o.Hub == nil {
+		return nil, errors.New("web: a registry and a hub are required")
+	}
+	if err := o.Rule.Validate(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	o.AllowOrigins, o.TrustedProxies = slices.Clone(o.AllowOrigins), slices.Clone(o.TrustedProxies)
+	s := &server{Options: o, log: o.Logger, metrics: newMetrics()}
+	if err := s.findOrigins(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if err := s.registerMetrics(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return s.handler()
+}
+
+// findOrigins works out which pages may use the hub, and whether it is on TLS.
+func (s *server) findOrigins() error {
+	for _, text := range s.AllowOrigins {
+		origin, err := parseOrigin(text)
+		if err != nil {
+			return err
+		}
+		s.origins.allowed = append(s.origins.allowed, origin)
+	}
+	if s.PublicURL != "" {
+		// The hub answers at the root of its host: a path would be somebody else's.
+		own, err := parseOrigin(s.PublicURL)
+		if err != nil {
+			return fmt.Errorf("public URL: %w", err)
+		}
+		if !strings.HasPrefix(own, "http://") && !strings.HasPrefix(own, "https://") {
+			return fmt.Errorf("public URL %q: want http or https", s.PublicURL)
+		}
+		s.origins.own, s.publicTLS = own, strings.HasPrefix(own, "https://")
+	}
+	s.SecureCookies = s.SecureCookies || s.publicTLS
+	s.origins.secure = s.SecureCookies
+	return nil
+}
+
+// handler puts the routes together.
+func (s *server) handler() (http.Handler, error) {
+	mux := chi.NewMux()
+	mux.Use(s.recoverPanics, refuseURLSecrets, clientAddress(s.TrustedProxies))
+	mux.Get("/v1/connect", s.connect)
+	mux.Group(func(r chi.Router) {
+		r.Use(s.secure, s.protect)
+		for _, route := range s.routes() {
+			r.Method(route.Method, route.Path, route.serve)
+		}
+		s.addHealth(r)
+	})
+	if err := s.addPage(mux); err != nil {
+		return nil, fmt.Errorf("web: sign-in page: %w", err)
+	}
+	// A preflight has no route of its own: it is answered on the way to "no such method".
+	outer := func(h http.HandlerFunc) http.HandlerFunc { return s.secure(s.protect(h)).ServeHTTP }
+	mux.NotFound(outer(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, plainProblem(http.StatusNotFound, "There is nothing at this address."))
+	}))
+	mux.MethodNotAllowed(outer(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowedMethods(mux, r))
+		writeProblem(w, plainProblem(http.StatusMethodNotAllowed, "This address does not take "+clip(r.Method, 20)+"."))
+	}))
+	return mux, nil
+}
+
+// allowedMethods lists what a request's address takes.
+func allowedMethods(mux chi.Routes, r *http.Request) string {
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		if mux.Match(chi.NewRouteContext(), method, path) {
+			allowed = append(allowed, method)
+		}
+	}
+	return strings.Join(allowed, ", ")
+}
+
+// routes are the JSON routes.
+func (s *server) routes() []route {
+	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes())
+}
+
+// operation is the beginning of a route.
+func operation(method, path, id, summary string, security []map[string][]string) huma.Operation {
+	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Security: security}
+}
