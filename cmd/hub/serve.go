@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sessionhub/sessionhub/auth"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// serveCommand is `hub serve`. Its flags are the keys of the configuration file too.
+type serveCommand struct {
+	Config configFlag `placeholder:"FILE" env:"HUB_CONFIG" help:"YAML file with values for these flags."`
+	Listen string     `default:":8080" placeholder:"ADDR" env:"HUB_LISTEN" help:"Where to serve HTTP."`
+	Redis  string     `placeholder:"URL" env:"HUB_REDIS" help:"Keep the sessions on Redis, for several hubs together: redis://, rediss://, redis+sentinel://HOST:PORT,…/MASTER or redis+cluster://HOST:PORT,…"`
+	Data   string     `default:"hub.db" placeholder:"FILE" env:"HUB_DATA" help:"Without --redis: the file the sessions are kept in, for one hub alone."`
+
+	Limit       int                  `default:"1" placeholder:"N" env:"HUB_LIMIT" help:"How many live sessions a user may have, or -1."`
+	LimitKind   map[session.Kind]int `mapsep:"," placeholder:"KIND=N" env:"HUB_LIMIT_KIND" help:"The same for one kind of device: web, mobile, desktop, tv or other. Repeatable."`
+	Policy      session.Policy       `default:"evict" env:"HUB_POLICY" help:"What a login does at the limit: evict, reject or ask."`
+	IdleTimeout time.Duration        `default:"30m" env:"HUB_IDLE_TIMEOUT" help:"How long a session lives without activity; 0 is for ever."`
+	MaxLifetime time.Duration        `default:"0" env:"HUB_MAX_LIFETIME" help:"How long a session lives whatever happens; 0 is for ever."`
+
+	Htpasswd      string   `placeholder:"FILE" env:"HUB_HTPASSWD" help:"Users who may sign in by password; see hub passwd."`
+	APIKey        []string `name:"api-key" placeholder:"KEY" env:"HUB_API_KEY" help:"Key for apps and operators, 16 characters or more. Repeatable. Others on the machine can see flags: better in the environment or the file."`
+	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app that may use the client API with cookies. Repeatable."`
+	TrustedProxy  []cidr   `placeholder:"CIDR" env:"HUB_TRUSTED_PROXY" help:"Proxy whose X-Forwarded-For is believed. Repeatable."`
+	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
+	ClearSiteData bool     `env:"HUB_CLEAR_SITE_DATA" help:"Have browsers forget all they keep of this site when a user signs out."`
+
+	MaxConnections           int           `default:"0" placeholder:"N" env:"HUB_MAX_CONNECTIONS" help:"How many sockets this hub holds; 0 is no limit."`
+	MaxConnectionsPerSession int           `default:"20" placeholder:"N" env:"HUB_MAX_CONNECTIONS_PER_SESSION" help:"How many of them one session may have."`
+	Drain                    time.Duration `default:"20s" env:"HUB_DRAIN" help:"How long connections are asked to leave at shutdown, spread evenly."`
+
+	logFlags
+}
+
+// Run runs a hub until ctx ends, and then drains it.
+func (c *serveCommand) Run(ctx context.Context, std streams) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	o.log = c.logger(std.err)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(o)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	return n.run(ctx, listener)
+}
+
+// options checks what the flags say. It starts nothing.
+func (c *serveCommand) options() (nodeOptions, error) {
+	o := nodeOptions{
+		rule: session.Rule{
+			Limit: c.Limit, LimitByKind: maps.Clone(c.LimitKind), Policy: c.Policy,
+			IdleTimeout: c.IdleTimeout, MaxLifetime: c.MaxLifetime,
+		},
+		data:                     c.Data,
+		allowOrigins:             c.AllowOrigin,
+		publicURL:                strings.TrimSuffix(c.PublicURL, "/"),
+		clearSiteData:            c.ClearSiteData,
+		maxConnections:           c.MaxConnections,
+		maxConnectionsPerSession: c.MaxConnectionsPerSession,
+		drain:                    c.Drain,
+	}
+	if err := o.rule.Validate(); err != nil {
+		return o, badUsage("%s", err)
+	}
+	if c.MaxConnections < 0 || c.MaxConnectionsPerSession < 1 || c.Drain < 0 {
+		return o, badUsage("--max-connections and --drain cannot be negative, nor --max-connections-per-session under 1")
+	}
+	if err := c.addresses(&o); err != nil {
+		return o, err
+	}
+	return o, c.signIn(&o)
+}
+
+// addresses checks the flags that hold addresses.
+func (c *serveCommand) addresses(o *nodeOptions) (err error) {
+	if c.Redis != "" {
+		if o.redis, err = parseRedis(c.Redis); err != nil {
+			return badUsage("--redis: %s", err)
+		}
+	}
+	if o.publicURL != "" && !isOrigin(o.publicURL, "http", "https") {
+		return badUsage("--public-url %q: want http:// or https:// with a host, and no path", c.PublicURL)
+	}
+	for _, origin := range c.AllowOrigin {
+		if !isOrigin(origin) {
+			return badUsage("--allow-origin %q: want an origin such as https://app.example, and nothing after it", origin)
+		}
+	}
+	for _, proxy := range c.TrustedProxy {
+		o.trustedProxies = append(o.trustedProxies, proxy.Prefix)
+	}
+	return nil
+}
+
+// signIn sees to it that there is a way to sign in.
+func (c *serveCommand) signIn(o *nodeOptions) (err error) {
+	keys := slices.DeleteFunc(slices.Clone(c.APIKey), func(key string) bool { return key == "" })
+	if c.Htpasswd == "" && len(keys) == 0 {
+		return badUsage("no way to sign in: give --htpasswd FILE (made by `hub passwd FILE USER`), --api-key KEY, or both")
+	}
+	o.htpasswd = c.Htpasswd
+	if o.apiKeys, err = auth.NewAPIKeys(keys...); err != nil {
+		return badUsage("--api-key: %s", err)
+	}
+	return nil
+}
+
+// isOrigin reports whether text is a scheme and a host, as browsers write the origin of a page. The scheme must be
+// one of those given, if any are: the pages inside mobile apps have schemes of their own.
+func isOrigin(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == text &&
+		(len(schemes) == 0 || slices.Contains(schemes, u.Scheme))
+}
+
+// cidr is a network of addresses, or a single one.
+type cidr struct{ netip.Prefix }
+
+// UnmarshalText reads 10.0.0.0/8, or 10.0.0.1 for that one.
+func (c *cidr) UnmarshalText(text []byte) error {
+	if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Zone() == "" {
+		c.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return badUsage("%q: want a network such as 10.0.0.0/8, or an address", text)
+	}
+	c.Prefix = prefix.Masked()
+	return nil
+}

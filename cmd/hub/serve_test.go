@@ -1,0 +1,197 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
+)
+
+// runRefused runs a command line that must be refused, and returns the exit code and what it says.
+func runRefused(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	hub := startHub(t, args...)
+	code := hub.exitCode(t)
+	return code, hub.output()
+}
+
+func TestServeRefusesToStart(t *testing.T) {
+	key := "--api-key=" + testKey
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	if err := os.WriteFile(garbage, []byte("alice:not-a-hash\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want []string
+	}{
+		{"no way to sign in", nil, exitUsage, []string{"no way to sign in", "--htpasswd", "--api-key"}},
+		{"an empty key", []string{"--api-key="}, exitUsage, []string{"no way to sign in"}},
+		{"a short key", []string{"--api-key=hunter2-hunter2"}, exitUsage, []string{"--api-key", "16"}},
+		{"a limit of 0", []string{key, "--limit=0"}, exitUsage, []string{"limit 0"}},
+		{"a limit of -2", []string{key, "--limit=-2"}, exitUsage, []string{"limit -2"}},
+		{"an unknown kind", []string{key, "--limit-kind=car=1"}, exitUsage, []string{`"car"`, "mobile"}},
+		{"a kind's limit of 0", []string{key, "--limit-kind=tv=0"}, exitUsage, []string{"tv", "limit 0"}},
+		{"an unknown policy", []string{key, "--policy=kick"}, exitUsage, []string{`"kick"`, "evict"}},
+		{"a tiny idle timeout", []string{key, "--idle-timeout=1ms"}, exitUsage, []string{"idle timeout"}},
+		{"a Redis that is none", []string{key, "--redis=localhost"}, exitUsage, []string{"--redis", "redis://"}},
+		{"a wrong network", []string{key, "--trusted-proxy=10.0.0.0/x"}, exitUsage, []string{"--trusted-proxy", "10.0.0.0/x"}},
+		{"a public address with a path", []string{key, "--public-url=https://h/p"}, exitUsage, []string{"--public-url"}},
+		{"an origin without a scheme", []string{key, "--allow-origin=app.example"}, exitUsage, []string{"--allow-origin"}},
+		{"a negative drain", []string{key, "--drain=-1s"}, exitUsage, []string{"--drain"}},
+		{"an unknown flag", []string{key, "--limits=1"}, exitUsage, []string{"--limits"}},
+		{"no such htpasswd file", []string{"--htpasswd=no/such/file"}, exitFailed, []string{"no/such/file"}},
+		{"a broken htpasswd file", []string{"--htpasswd=" + garbage}, exitFailed, []string{garbage}},
+		{"a folder that is not there", []string{key, "--data=no/such/hub.db"}, exitFailed, []string{"no/such"}},
+		{"an address that is none", []string{key, "--listen=nowhere"}, exitFailed, []string{"nowhere"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"serve", "--listen=127.0.0.1:0"}, test.args...)
+			code, said := runRefused(t, args...)
+			if code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q does not say %q", said, want)
+				}
+			}
+			if strings.Contains(said, "hunter2") || strings.Contains(said, testKey) {
+				t.Errorf("%q shows a secret", said)
+			}
+		})
+	}
+}
+
+func TestSecondHubOnTheFileIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hub.db")
+	args := []string{"serve", "--listen=127.0.0.1:0", "--api-key=" + testKey, "--data=" + file}
+	startHub(t, args...).address(t)
+	code, said := runRefused(t, args...)
+	if code != exitFailed || !strings.Contains(said, file) {
+		t.Errorf("exit code %d, and it says %q", code, said)
+	}
+}
+
+func TestServeOnAFile(t *testing.T) {
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--log-level=debug")
+	base := "http://" + hub.address(t)
+	awaitStatus(t, base+"/readyz", http.StatusOK)
+
+	old := openSession(t, base, "alice")
+	socket, _ := connect(t, base, old)
+	replacement := openSession(t, base, "alice")
+	if notice := receive(t, socket); notice["type"] != "session.revoked" || notice["reason"] != "superseded" {
+		t.Errorf("the old device is told %v", notice)
+	}
+	if code := closeCode(t, socket); code != 4001 {
+		t.Errorf("close code %d, want 4001", code)
+	}
+	if code, said := runRefused(t, "healthcheck", base+"/healthz"); code != exitOK {
+		t.Errorf("healthcheck: exit code %d: %s", code, said)
+	}
+	for _, secret := range []string{testKey, old, replacement} {
+		if strings.Contains(hub.output(), secret) {
+			t.Errorf("the log shows %s", secret)
+		}
+	}
+}
+
+func TestHealthcheckFails(t *testing.T) {
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
+	base := "http://" + hub.address(t)
+	for _, url := range []string{base + "/no/such/page", "http://127.0.0.1:1/healthz", "::"} {
+		if code, said := runRefused(t, "healthcheck", url); code != exitFailed {
+			t.Errorf("%s: exit code %d: %s", url, code, said)
+		}
+	}
+}
+
+// sockets opens so many sessions with a socket each.
+func sockets(t *testing.T, base string, n int) []*websocket.Conn {
+	t.Helper()
+	var all []*websocket.Conn
+	for i := range n {
+		ws, _ := connect(t, base, openSession(t, base, strings.Repeat("u", i+1)))
+		all = append(all, ws)
+	}
+	return all
+}
+
+func TestDrain(t *testing.T) {
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=3s")
+	base := "http://" + hub.address(t)
+	awaitStatus(t, base+"/readyz", http.StatusOK)
+	// The sockets leave one by one: with so many, the hub is still there when the first is told.
+	all := sockets(t, base, 16)
+	if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for i, ws := range all {
+		message := receive(t, ws)
+		after, ok := message["after_ms"].(float64)
+		if message["type"] != "reconnect" || !ok || after < 0 {
+			t.Fatalf("a socket is told %v", message)
+		}
+		if i == 0 {
+			if status, err := statusOf(t, base+"/readyz"); err != nil || status != http.StatusServiceUnavailable {
+				t.Errorf("readyz while leaving: %d, %v", status, err)
+			}
+			if status, err := statusOf(t, base+"/healthz"); err != nil || status != http.StatusOK {
+				t.Errorf("healthz while leaving: %d, %v", status, err)
+			}
+		}
+	}
+	for _, ws := range all {
+		if code := closeCode(t, ws); code != websocket.StatusServiceRestart {
+			t.Errorf("close code %d, want 1012", code)
+		}
+	}
+	if code := hub.exitCode(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestSecondSignalQuitsAtOnce(t *testing.T) {
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=10m")
+	base := "http://" + hub.address(t)
+	sockets(t, base, 16)
+	if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	hub.await(t, "leaving")
+	if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code, want := hub.exitCode(t), 128+int(syscall.SIGTERM); code != want {
+		t.Errorf("exit code %d, want %d", code, want)
+	}
+}
+
+func TestServeWaitsForItsRedis(t *testing.T) {
+	server := redistest.Start(t)
+	server.Kill(t)
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--redis=redis://:hunter2@"+server.Addr)
+	base := "http://" + hub.address(t)
+	awaitStatus(t, base+"/readyz", http.StatusServiceUnavailable)
+	awaitStatus(t, base+"/healthz", http.StatusOK)
+	server.Restart(t)
+	client := server.Client(t)
+	if err := client.ConfigSet(t.Context(), "requirepass", "hunter2").Err(); err != nil {
+		t.Fatal(err)
+	}
+	awaitStatus(t, base+"/readyz", http.StatusOK)
+	if strings.Contains(hub.output(), "hunter2") {
+		t.Errorf("the log shows the password:\n%s", hub.output())
+	}
+}
