@@ -77,7 +77,9 @@ func read(query func(...any) *sql.Row, key session.Key, now time.Time) (session.
 }
 
 // Commit implements [session.Store].
-func (s *Store) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
+func (s *Store) Commit(
+	ctx context.Context, key session.Key, change session.Change,
+) (session.Snapshot, error) {
 	c, err := s.newCommit(key, change)
 	if err != nil {
 		return session.Snapshot{}, err

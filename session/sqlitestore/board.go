@@ -10,8 +10,8 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// board is what is known of the instances: their leases, their routes and the notices they were sent. It lives
-// in memory, because the file belongs to one process: a restart is a new instance, without sockets.
+// board is what is known of the instances: their leases, their routes and the notices they were sent. It
+// lives in memory, because the file belongs to one process: a restart is a new instance, without sockets.
 type board struct {
 	send func(instance string, message []byte)
 	keep int // notices of each instance and shard
@@ -25,8 +25,10 @@ type board struct {
 type instance struct {
 	lease session.Instance // zero before the first beat
 	told  [session.Shards]session.Mailed
-	// kept are the latest messages of each shard; the last one's number is told.
+	// kept are the latest messages of each shard; the very last is told.
 	kept [session.Shards][][]byte
+	// routed says that it may have routes, although its lease may have run out.
+	routed bool
 }
 
 func newBoard(send func(string, []byte), keep int) *board {
@@ -74,7 +76,7 @@ func live(a session.Account, id session.ID) bool {
 func (b *board) put(route session.Route) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.instanceLocked(route.Instance)
+	b.instanceLocked(route.Instance).routed = true
 	if i := b.findLocked(route); i < 0 {
 		b.routes[route.Key] = append(b.routes[route.Key], route)
 	} else if known := &b.routes[route.Key][i]; known.Epoch <= route.Epoch {

@@ -8,7 +8,8 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// Beat implements [session.Courier]. It also forgets the other instances whose lease has run out.
+// Beat implements [session.Courier]. It also forgets the routes of other instances whose lease has
+// run out, and what they were told, but not how often.
 func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Instance, bool, error) {
 	if err := ended(ctx); err != nil {
 		return nil, false, err
@@ -22,26 +23,29 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 	i.lease.BeatAt = now
 
 	var alive []session.Instance
-	forgotten := false
+	var dead []string
 	for id, i := range b.instances {
-		if i.alive(now) {
+		switch {
+		case i.alive(now):
 			alive = append(alive, i.lease)
-		} else {
-			delete(b.instances, id)
-			forgotten = true
+		case i.routed:
+			i.routed, i.kept = false, [session.Shards][][]byte{}
+			dead = append(dead, id)
 		}
 	}
-	if forgotten {
-		b.pruneLocked()
+	if len(dead) > 0 {
+		b.pruneLocked(dead)
 	}
 	slices.SortFunc(alive, func(a, b session.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return alive, kept, nil
 }
 
-// pruneLocked forgets the routes of instances that are no longer known.
-func (b *board) pruneLocked() {
+// pruneLocked forgets the routes of instances.
+func (b *board) pruneLocked(dead []string) {
 	for key, routes := range b.routes {
-		b.setLocked(key, slices.DeleteFunc(routes, func(r session.Route) bool { return b.instances[r.Instance] == nil }))
+		b.setLocked(key, slices.DeleteFunc(routes, func(r session.Route) bool {
+			return slices.Contains(dead, r.Instance)
+		}))
 	}
 }
 
@@ -59,11 +63,13 @@ func (s *Store) Told(ctx context.Context, instance string) ([session.Shards]sess
 }
 
 // Missed implements [session.Courier].
-func (s *Store) Missed(ctx context.Context, instance string, shard int, after session.Mailed) ([]session.Notice, error) {
+func (s *Store) Missed(
+	ctx context.Context, instance string, shard int, after session.Mailed,
+) ([]session.Notice, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
-	messages, complete := s.board.missed(instance, shard, after.Number)
+	messages, complete := s.board.missed(instance, shard, after)
 	var notices []session.Notice
 	for _, message := range messages {
 		notice, err := session.DecodeNotice(message)
@@ -78,17 +84,22 @@ func (s *Store) Missed(ctx context.Context, instance string, shard int, after se
 	return notices, nil
 }
 
-// missed returns the messages after the one with the given number, and whether that is all of them.
-func (b *board) missed(id string, shard int, after uint64) (messages [][]byte, complete bool) {
+// missed returns the messages after the given place, and whether that is all of them.
+func (b *board) missed(id string, shard int, after session.Mailed) (messages [][]byte, complete bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := b.instances[id]
-	if i == nil || after >= i.told[shard].Number {
+	if i == nil {
+		return nil, after == session.Mailed{}
+	}
+	kept, last := i.kept[shard], i.told[shard]
+	missing := last.Number - after.Number
+	switch {
+	case after == last:
 		return nil, true
-	}
-	kept, missing := i.kept[shard], i.told[shard].Number-after
-	if missing > uint64(len(kept)) {
+	case after.Number >= last.Number || missing > uint64(len(kept)):
 		return slices.Clone(kept), false
+	default:
+		return slices.Clone(kept[uint64(len(kept))-missing:]), true
 	}
-	return slices.Clone(kept[uint64(len(kept))-missing:]), true
 }

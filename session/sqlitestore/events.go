@@ -45,7 +45,8 @@ func (s *Store) Record(ctx context.Context, _ session.Key, events ...session.Eve
 	}, nil)
 }
 
-// putEvents writes events, and forgets twice as many of those that are too many. It returns the last one's ID.
+// putEvents writes events, and forgets up to twice as many of those that are too many. It returns the last
+// one's ID.
 func (s *Store) putEvents(tx *statements, entries []entry) (last int64, err error) {
 	for _, e := range entries {
 		at := e.event.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")

@@ -46,8 +46,8 @@ func claim(path string) (string, *flock.Flock, error) {
 		return "", nil, fmt.Errorf("data file %s: %w", path, err)
 	}
 	if !held {
-		return "", nil, fmt.Errorf("data file %s is in use by another hub: stop that one, or choose another file with --data",
-			path)
+		return "", nil, fmt.Errorf("data file %s is in use by another hub: "+
+			"stop that one, or choose another file with --data", path)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
@@ -61,7 +61,8 @@ func claim(path string) (string, *flock.Flock, error) {
 
 // openFile opens the database, and makes it what this version works on.
 func openFile(path string) (*reader, *writer, error) {
-	db, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(16777216)"))
+	db, err := sql.Open("sqlite",
+		dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(16777216)"))
 	if err != nil {
 		return nil, nil, explain(path, err)
 	}

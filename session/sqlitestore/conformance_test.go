@@ -1,0 +1,40 @@
+package sqlitestore_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/sessionhub/sessionhub/session/sessiontest"
+	"github.com/sessionhub/sessionhub/session/sqlitestore"
+)
+
+func TestConformance(t *testing.T) {
+	goleak.VerifyNone(t)
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
+		inboxes := make(map[string]chan []byte) // written before the first notice, and then only read
+		store, err := sqlitestore.Open(filepath.Join(t.TempDir(), "hub.db"), func(instance string, message []byte) {
+			if inbox, ok := inboxes[instance]; ok {
+				inbox <- message
+			}
+		}, sqlitestore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return sessiontest.Harness{
+			Store: store,
+			Inbox: func(t *testing.T, instance string) <-chan []byte {
+				inboxes[instance] = make(chan []byte, 100)
+				return inboxes[instance]
+			},
+			Lapse: func(_ *testing.T, instance string) { store.Lapse(instance) },
+			Trim:  func(_ *testing.T, shard int) { store.TrimNotices(shard) },
+		}
+	})
+}
