@@ -140,8 +140,7 @@ func (c *Conn) onAlarm() {
 		c.interruptLocked()
 	case c.phase != open:
 	case c.pinged && !c.heard.Load():
-		c.hub.count.dead.Add(1)
-		c.wire.Close()
+		c.loseLocked()
 	case c.pinged:
 		c.pinged = false
 		c.hub.wheel.set(&c.alarm, sooner(now+pingEvery-pongWithin, c.leaveAt))
@@ -149,10 +148,17 @@ func (c *Conn) onAlarm() {
 		c.pinged = true
 		c.heard.Store(false)
 		if err := c.wire.ping(); err != nil {
-			c.wire.Close()
+			c.loseLocked()
+			return
 		}
 		c.hub.wheel.set(&c.alarm, sooner(now+pongWithin, c.leaveAt))
 	}
+}
+
+// loseLocked cuts off a peer that is not there any more.
+func (c *Conn) loseLocked() {
+	c.hub.count.dead.Add(1)
+	c.wire.Close()
 }
 
 // wait parks the connection's goroutine until there is something to read. What follows runs on a goroutine of its
