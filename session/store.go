@@ -88,7 +88,7 @@ type Snapshot struct {
 	// Account has the latest activity and receipts in its sessions.
 	Account Account
 	Version Version
-	// Routes are those of living instances to live sessions.
+	// Routes are those to live sessions of the instances that lived at the last Beat through the same Store.
 	Routes Routes
 	// Now is the store's clock at that moment, in UTC and whole milliseconds.
 	Now time.Time

@@ -52,8 +52,8 @@ func (s *Store) Record(ctx context.Context, key session.Key, events ...session.E
 	return nil
 }
 
-// Events implements session.Store. It leaves out those of the current millisecond, into which others may still
-// come that stand before them.
+// Events implements session.Store. It reads up to the millisecond in which it was called, when that is over: until
+// then others may still come that stand before those there are.
 func (s *Store) Events(ctx context.Context, after string, limit int) ([]session.Event, error) {
 	from, err := parsePlace(after)
 	if err != nil {
@@ -63,8 +63,13 @@ func (s *Store) Events(ctx context.Context, after string, limit int) ([]session.
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	select {
+	case <-ctx.Done():
+		return nil, unavailable(ctx.Err())
+	case <-time.After(time.Millisecond):
+	}
 	start := strconv.FormatInt(from.ms, 10) + "-" + strconv.FormatInt(from.seq, 10)
-	stop := strconv.FormatInt(now.Add(-time.Millisecond).UnixMilli(), 10)
+	stop := strconv.FormatInt(now.UnixMilli(), 10)
 	pipeline := s.client.Pipeline()
 	var replies [session.Shards]*redis.XMessageSliceCmd
 	for shard := range replies {

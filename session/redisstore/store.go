@@ -252,8 +252,11 @@ func (s *Store) snapshot(key session.Key, reply any) (session.Snapshot, error) {
 		return snap, fmt.Errorf("redis: account %s: a record of %d bytes", key, len(record))
 	}
 	copy(snap.Version[:], record)
+	if record = record[len(snap.Version):]; record == "" {
+		return snap, nil // there is nothing in it any more
+	}
 	var err error
-	if snap.Account, err = session.DecodeAccount([]byte(record[len(snap.Version):])); err != nil {
+	if snap.Account, err = session.DecodeAccount([]byte(record)); err != nil {
 		return snap, fmt.Errorf("redis: account %s: %w", key, err)
 	}
 	fields, _ := parts[1].([]any)

@@ -221,6 +221,7 @@ func leaseRoutes(k *kit) {
 	k.attach(dead)
 	k.attach(alive)
 	k.Lapse(k.T, "one")
+	k.beat("two")
 	k.wantRoutes(k.load(k.key).Routes, alive)
 	lostTo, err := k.Store.Commit(k.ctx, k.key, k.change(session.Version{}, k.account()))
 	k.wantErr(err, session.ErrConflict)

@@ -24,7 +24,9 @@ local fields = redis.call('HGETALL', KEYS[2])
 
 -- Everything has been checked: from here on it only writes.
 if ARGV[3] == '0' then
-  redis.call('DEL', KEYS[1], KEYS[2])
+  -- The version alone stays for a minute, so that the change can be told from another if it is sent again.
+  redis.call('SET', KEYS[1], string.sub(ARGV[2], 1, 16), 'PX', 60000)
+  redis.call('DEL', KEYS[2])
 elseif ARGV[3] == '' then
   redis.call('SET', KEYS[1], ARGV[2])
 else

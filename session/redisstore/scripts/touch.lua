@@ -6,16 +6,11 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
 end
 local t = redis.call('TIME')
 local at = t[1] * 1000 + math.floor(t[2] / 1000) - tonumber(ARGV[2])
-local text = string.format('%d', at)
-if ARGV[4] == '1' then
-  redis.call('HSETNX', KEYS[2], ARGV[1], text)
-else
-  local known = redis.call('HGET', KEYS[2], ARGV[1])
-  if known and tonumber(known) >= at then
-    return 0
-  end
-  redis.call('HSET', KEYS[2], ARGV[1], text)
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if known and (ARGV[4] == '1') == (tonumber(known) <= at) then
+  return 0
 end
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%d', at))
 local keep = redis.call('PEXPIRETIME', KEYS[1])
 if keep > 0 then
   local longer = at + tonumber(ARGV[3])
