@@ -1,13 +1,10 @@
 package sqlitestore_test
 
 import (
-	"context"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -21,35 +18,22 @@ func BenchmarkLogin(b *testing.B) {
 	for _, parallel := range []int{1, 32} {
 		b.Run(fmt.Sprintf("parallel=%d", parallel), func(b *testing.B) {
 			registry := session.NewRegistry(openStore(b, sqlitestore.Options{}))
-			var user atomic.Int64
-			b.SetParallelism(parallel / runtime.GOMAXPROCS(0))
-			if parallel == 1 {
-				for b.Loop() {
-					login(b, registry, "alice")
+			var users atomic.Int64
+			work := func(next func() bool) {
+				user := fmt.Sprint("user ", users.Add(1))
+				for next() {
+					if _, err := login(registry, user, one); err != nil {
+						b.Error(err)
+					}
 				}
+			}
+			if parallel == 1 {
+				work(b.Loop)
 				return
 			}
-			b.RunParallel(func(pb *testing.PB) {
-				name := fmt.Sprint("user ", user.Add(1))
-				for pb.Next() {
-					login(b, registry, name)
-				}
-			})
+			b.SetParallelism(parallel / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) { work(pb.Next) })
 		})
-	}
-}
-
-func login(b *testing.B, registry *session.Registry, user string) {
-	req := session.Request{
-		User:       user,
-		Credential: session.Credential{Key: session.KeyOf(user), ID: uuid.New()},
-		Device:     session.Device{ID: uuid.NewString(), Name: "Laptop", Kind: session.Web},
-		IP:         "192.0.2.1",
-		UserAgent:  "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-	}
-	rule := session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: 30 * time.Minute}
-	if _, err := registry.Login(context.Background(), req, rule); err != nil {
-		b.Error(err)
 	}
 }
 
@@ -68,29 +52,12 @@ func BenchmarkLoad(b *testing.B) {
 				})
 			}
 			key := session.KeyOf(a.User)
-			if _, err := store.Commit(b.Context(), key, session.Change{ID: uuid.New(), Account: a}); err != nil {
-				b.Fatal(err)
-			}
+			_, err := store.Commit(b.Context(), key, session.Change{ID: uuid.New(), Account: a})
+			must(b, err)
 			for b.Loop() {
-				if _, err := store.Load(b.Context(), key); err != nil {
-					b.Fatal(err)
-				}
+				_, err := store.Load(b.Context(), key)
+				must(b, err)
 			}
 		})
 	}
-}
-
-// openStore opens a store for the length of a test.
-func openStore(tb testing.TB, o sqlitestore.Options) *sqlitestore.Store {
-	tb.Helper()
-	store, err := sqlitestore.Open(filepath.Join(tb.TempDir(), "hub.db"), func(string, []byte) {}, o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return store
 }

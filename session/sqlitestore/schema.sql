@@ -35,9 +35,9 @@ CREATE TABLE events (
 -- One row for each session, live or ended, for people to read.
 CREATE VIEW sessions AS
 WITH s (key, user, state, body) AS (
-    SELECT key, user, 'live', value FROM accounts, json_each(record, '$.live') WHERE type = 'object'
+    SELECT a.key, user, 'live', value FROM accounts AS a, json_each(record, '$.live') WHERE type = 'object'
     UNION ALL
-    SELECT key, user, 'ended', value FROM accounts, json_each(record, '$.ended') WHERE type = 'object'
+    SELECT a.key, user, 'ended', value FROM accounts AS a, json_each(record, '$.ended') WHERE type = 'object'
 )
 SELECT
     s.user,
