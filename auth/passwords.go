@@ -42,8 +42,9 @@ func Queue(n int) Option { return func(v *verifier) { v.queue = int64(max(0, n))
 const (
 	// maxPassword is how many bytes of a password bcrypt looks at.
 	maxPassword = 72
-	// newCost is that of the hashes made here: about a quarter of a second each.
-	newCost = 12
+	// newCost is that of the hashes made here: less than a tenth of a second each, so that a small machine takes
+	// some twenty logins a second. Each step up halves that.
+	newCost = bcrypt.DefaultCost
 	// maxCost is the highest that is accepted: some four seconds. One user with a cost of 31 would cost days,
 	// and so would each unknown user.
 	maxCost = 16
