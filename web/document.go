@@ -2,14 +2,19 @@ package web
 
 import (
 	"iter"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessionhub/sessionhub/session"
 )
 
 // Document describes the JSON routes in OpenAPI 3.1, made from the types that serve them.
 func Document(version string) *huma.OpenAPI {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[session.Timestamp](), reflect.TypeFor[time.Time]())
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info:    &huma.Info{Title: "Session Hub", Version: version},

@@ -1,8 +1,8 @@
 package web
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -107,7 +107,8 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) err
 	}
 	slow := http.NewResponseController(w)
 	_ = slow.SetReadDeadline(time.Now().Add(bodyTimeout)) // a test's recorder has no deadlines
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return plainProblem(http.StatusRequestTimeout, "The body did not arrive in time.")
 	}
@@ -118,13 +119,13 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) err
 	if err != nil {
 		return plainProblem(http.StatusBadRequest, "The body did not arrive whole.")
 	}
-	if len(body) == 0 && optional {
+	if body.Len() == 0 && optional {
 		return nil
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
 		return plainProblem(http.StatusUnsupportedMediaType, "Send the body as application/json.")
 	}
-	if err := decode(body, in); err != nil {
+	if err := decode(body.Bytes(), in); err != nil {
 		return err
 	}
 	if in, ok := in.(checked); ok {

@@ -1,0 +1,190 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/web"
+)
+
+// socket is a WebSocket of a test.
+type socket struct {
+	*testing.T
+	*websocket.Conn
+}
+
+// connect opens a WebSocket. The headers are names and values in turn.
+func (s *site) connect(protocols []string, headers ...string) *socket {
+	s.Helper()
+	h := make(http.Header)
+	for i := 0; i < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	ws, answer, err := websocket.Dial(s.Context(), s.server.URL+"/v1/connect",
+		&websocket.DialOptions{HTTPClient: s.server.Client(), Subprotocols: protocols, HTTPHeader: h})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if got := answer.Header["Sec-Websocket-Protocol"]; len(got) != 1 || got[0] != hub.Subprotocol {
+		s.Errorf("subprotocol %q", got)
+	}
+	s.Cleanup(func() { ws.CloseNow() })
+	return &socket{s.T, ws}
+}
+
+// next reads a message and checks its type.
+func (c *socket) next(want string) map[string]any {
+	c.Helper()
+	_, text, err := c.Read(c.Context())
+	if err != nil {
+		c.Fatalf("waiting for %s: %v", want, err)
+	}
+	var message map[string]any
+	if err := json.Unmarshal(text, &message); err != nil || message["type"] != want {
+		c.Fatalf("got %s, want %s", text, want)
+	}
+	return message
+}
+
+// ack says that a notice was shown, upon which the hub closes at once.
+func (c *socket) ack(notice map[string]any) {
+	c.Helper()
+	text := encode(map[string]any{"type": "ack", "id": notice["id"]})
+	if err := c.Write(c.Context(), websocket.MessageText, []byte(text)); err != nil {
+		c.Error(err)
+	}
+}
+
+func (c *socket) closed(want websocket.StatusCode) {
+	c.Helper()
+	_, _, err := c.Read(context.WithoutCancel(c.Context()))
+	if got := websocket.CloseStatus(err); got != want {
+		c.Errorf("closed with %v (%v), want %v", got, err, want)
+	}
+}
+
+func TestConnect(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.AllowOrigins = []string{"https://app.example.com"} })
+	own := s.server.URL
+	plain := []string{hub.Subprotocol}
+	for _, tt := range []struct {
+		name string
+		dial func(token string) *socket
+	}{
+		{"Bearer", func(token string) *socket { return s.connect(plain, "Authorization", "Bearer "+token) }},
+		{"Bearer and own page", func(token string) *socket {
+			return s.connect(plain, "Authorization", "Bearer "+token, "Origin", own)
+		}},
+		{"cookie", func(token string) *socket { return s.connect(plain, "Cookie", "hub_session="+token, "Origin", own) }},
+		{"cookie on an allowed page", func(token string) *socket {
+			return s.connect(plain, "Cookie", "hub_session="+token, "Origin", "https://app.example.com")
+		}},
+		{"subprotocol", func(token string) *socket { return s.connect([]string{hub.Subprotocol, "bearer." + token}) }},
+		{"subprotocol first", func(token string) *socket { return s.connect([]string{"bearer." + token, hub.Subprotocol}) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			token, id := s.open("alice")
+			c := tt.dial(token)
+			welcome := c.next("welcome")
+			if got := welcome["session"].(map[string]any)["id"]; got != id {
+				t.Errorf("welcomed as %v, want %v", got, id)
+			}
+			s.admin("GET", "/v1/admin/users/alice/sessions", "").has(1.0, "sessions", 0, "connections").
+				has("here", "sessions", 0, "instances", 0, "id").has(true, "sessions", 0, "connected")
+
+			s.admin("DELETE", "/v1/admin/users/alice/sessions", `{"message":"Bye."}`).has("sent", "ended", 0, "delivery")
+			revoked := c.next("session.revoked")
+			if revoked["reason"] != "ended_by_admin" || revoked["message"] != "Bye." {
+				t.Errorf("revoked: %v", revoked)
+			}
+			c.ack(revoked)
+			c.closed(hub.CodeRevoked)
+		})
+	}
+}
+
+func TestBadTokensAreUpgradedAndTold(t *testing.T) {
+	s := newSite(t)
+	ended, _ := s.open("alice")
+	s.open("alice")
+	c := s.connect([]string{hub.Subprotocol}, "Authorization", "Bearer "+ended)
+	revoked := c.next("session.revoked")
+	if got := revoked["reason"]; got != "superseded" {
+		t.Errorf("reason %v", got)
+	}
+	c.ack(revoked)
+	c.closed(hub.CodeRevoked)
+	for _, headers := range [][]string{
+		{"Authorization", "Bearer forged"}, {"Authorization", "Bearer " + ended + "A"},
+		{"Cookie", "hub_session=x", "Origin", s.server.URL}, nil,
+	} {
+		c := s.connect([]string{hub.Subprotocol}, headers...)
+		revoked := c.next("session.revoked")
+		if got := revoked["reason"]; got != "unknown" {
+			t.Errorf("reason %v", got)
+		}
+		c.ack(revoked)
+		c.closed(hub.CodeUnknown)
+	}
+}
+
+func TestHandshakesThatAreRefused(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.AllowOrigins = []string{"https://app.example.com"} })
+	token, _ := s.open("alice")
+	good := func(change ...string) []string {
+		return append([]string{"Connection", "keep-alive, Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+			"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol}, change...)
+	}
+	cookie, bearer := "hub_session="+token, "Bearer "+token
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		want    int
+	}{
+		{"no upgrade", nil, http.StatusUpgradeRequired},
+		{"upgrade to something else", good("Upgrade", "h2c"), http.StatusUpgradeRequired},
+		{"old version", good("Sec-WebSocket-Version", "8"), http.StatusBadRequest},
+		{"short key", good("Sec-WebSocket-Key", "AAAA"), http.StatusBadRequest},
+		{"no subprotocol", good("Sec-WebSocket-Protocol", ""), http.StatusBadRequest},
+		{"other subprotocol", good("Sec-WebSocket-Protocol", "sessionhub.v2"), http.StatusBadRequest},
+		{"only a token", good("Sec-WebSocket-Protocol", "bearer."+token), http.StatusBadRequest},
+		{"cookie without a page", good("Cookie", cookie), http.StatusForbidden},
+		{"cookie and a foreign page", good("Cookie", cookie, "Origin", "https://evil.example"), http.StatusForbidden},
+		{"cookie and null", good("Cookie", cookie, "Origin", "null"), http.StatusForbidden},
+		{"cookie and our name and more", good("Cookie", cookie, "Origin", s.server.URL+".evil.example"), http.StatusForbidden},
+		{"cookie and an allowed name and more",
+			good("Cookie", cookie, "Origin", "https://app.example.com.evil.example"), http.StatusForbidden},
+		{"Bearer and a foreign page", good("Authorization", bearer, "Origin", "https://evil.example"), http.StatusForbidden},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := *s
+			s.T = t
+			r := s.do("GET", "/v1/connect", "", tt.headers...).want(tt.want)
+			if strings.Contains(r.text, token) {
+				t.Errorf("the token is repeated: %s", r.text)
+			}
+		})
+	}
+	close(s.faults.away)
+	s.do("GET", "/v1/connect", "", good("Authorization", bearer)...).want(http.StatusServiceUnavailable).retryAfter()
+	if got := s.hub.Stats().Connections; got != 0 {
+		t.Errorf("%d connections are left", got)
+	}
+}
+
+func TestDrainingInstanceTakesNoSockets(t *testing.T) {
+	s := newSite(t)
+	token, _ := s.open("alice")
+	s.hub.Drain(t.Context(), 0)
+	s.do("GET", "/v1/connect", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol,
+		"Authorization", "Bearer "+token).want(http.StatusServiceUnavailable).retryAfter()
+	s.do("GET", "/readyz", "").want(http.StatusServiceUnavailable)
+	s.do("GET", "/healthz", "").want(http.StatusOK)
+}

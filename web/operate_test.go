@@ -1,0 +1,196 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/session"
+	"github.com/sessionhub/sessionhub/web"
+)
+
+// ready waits until the hub has made its first beat, which it does on its own time.
+func (s *site) ready() {
+	s.Helper()
+	for deadline := time.Now().Add(10 * time.Second); s.hub.Ready() != nil; {
+		if time.Now().After(deadline) {
+			s.Fatal(s.hub.Ready())
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func TestStatsAndInstances(t *testing.T) {
+	s := newSite(t)
+	s.ready()
+	s.do("GET", "/readyz", "").want(http.StatusOK).has("ok", "status")
+	s.admin("GET", "/v1/admin/stats", "").want(http.StatusOK).has(1.0, "instances").has(0.0, "connections")
+	s.admin("GET", "/v1/admin/instances", "").want(http.StatusOK).length(1, "instances").
+		has("here", "instances", 0, "id").has("test", "instances", 0, "version").has(0.0, "instances", 0, "connections")
+}
+
+func TestMetrics(t *testing.T) {
+	s := newSite(t)
+	token, _ := s.open("alice")
+	s.do("POST", "/v1/login", `{"username":"alice","password":"wrong"}`)
+	c := s.connect([]string{hub.Subprotocol}, "Authorization", "Bearer "+token)
+	c.next("welcome")
+	s.open("alice")
+	c.next("session.revoked")
+	text := s.do("GET", "/metrics", "").text
+	for _, line := range []string{
+		`hub_logins_total{outcome="admitted"} 2`, `hub_logins_total{outcome="credentials"} 1`,
+		`hub_logins_total{outcome="rejected"} 0`, `hub_sessions_admitted_total 2`,
+		`hub_sessions_ended_total{reason="superseded"} 1`, `hub_notice_gaps_found_total 0`, `hub_notices_late_total 0`,
+		"go_goroutines ", "hub_connections ", "hub_notices_sent_total ", "hub_notices_acked_total ", "hub_ready ",
+	} {
+		if !strings.Contains(text, "\n"+line) {
+			t.Errorf("no %q in the metrics", line)
+		}
+	}
+}
+
+func TestStoreIsMeasured(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	store, err := web.InstrumentStore(newMemory(), reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), session.KeyOf("alice")); err != nil {
+		t.Error(err)
+	}
+	if _, err := store.Commit(t.Context(), session.KeyOf("alice"), session.Change{From: session.Version{1}}); err == nil {
+		t.Error("no conflict")
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := make(map[string]uint64)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "hub_store_seconds" {
+				calls[m.GetLabel()[0].GetValue()] = m.GetHistogram().GetSampleCount()
+			} else if n := m.GetCounter().GetValue(); n != 0 {
+				t.Errorf("%s: %v failures", family.GetName(), n)
+			}
+		}
+	}
+	if len(calls) != 11 || calls["load"] != 1 || calls["commit"] != 1 || calls["attach"] != 0 {
+		t.Errorf("calls: %v", calls)
+	}
+	if _, err := web.InstrumentStore(store, reg); err == nil {
+		t.Error("measured twice in one registry")
+	}
+}
+
+func TestHeadersKeepAnswersSafe(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.PublicURL = "https://hub.example.com" })
+	for _, path := range []string{"/v1/session", "/v1/nothing", "/v1/connect", "/", "/page.js", "/healthz"} {
+		h := s.do("GET", path, "").header
+		for name, want := range map[string]string{
+			"X-Content-Type-Options":    "nosniff",
+			"Referrer-Policy":           "no-referrer",
+			"Strict-Transport-Security": "max-age=31536000",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+		if !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+			t.Errorf("%s may be framed", path)
+		}
+		if strings.HasPrefix(path, "/v1/") && h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be cached", path)
+		}
+	}
+	if got := newSite(t).do("GET", "/", "").header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("without TLS, it is asked for: %q", got)
+	}
+}
+
+func TestPage(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.DemoUsers = []string{"alice", "<b>ob"} })
+	r := s.do("GET", "/", "").want(http.StatusOK)
+	if !strings.Contains(r.text, `data-user="alice"`) || strings.Contains(r.text, "<b>ob") {
+		t.Errorf("the demo's users: %s", r.text)
+	}
+	if strings.Contains(r.text, "style=") || strings.Contains(r.text, "onclick=") {
+		t.Error("the page has what its own policy forbids")
+	}
+	for path, kind := range map[string]string{
+		"/": "text/html", "/page.js": "text/javascript", "/connection.js": "text/javascript", "/page.css": "text/css",
+		"/icon.svg": "image/svg+xml",
+	} {
+		r := s.do("GET", path, "").want(http.StatusOK)
+		if got := r.header.Get("Content-Type"); !strings.HasPrefix(got, kind) {
+			t.Errorf("%s is %s", path, got)
+		}
+		again := s.do("GET", path, "", "If-None-Match", r.header.Get("ETag"))
+		if again.status != http.StatusNotModified {
+			t.Errorf("%s again: %d", path, again.status)
+		}
+		if strings.Contains(r.text, "https://") {
+			t.Errorf("%s refers to somebody else", path)
+		}
+	}
+	s.do("GET", "/index.html", "").want(http.StatusNotFound)
+	without := newSite(t, func(o *web.Options) { o.Passwords = nil }).do("GET", "/", "")
+	if strings.Contains(without.text, "<form") {
+		t.Error("a form without passwords")
+	}
+	own := newSite(t, func(o *web.Options) { o.Page = fstest.MapFS{"index.html": {Data: []byte("Ours.")}} })
+	if got := own.do("GET", "/", "").text; got != "Ours." {
+		t.Errorf("our own page: %q", got)
+	}
+}
+
+func TestDocumentIsMadeFromTheRoutes(t *testing.T) {
+	doc := web.Document("1.2.3")
+	text, err := doc.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Paths map[string]map[string]struct {
+			Security    []map[string][]string
+			Parameters  []struct{ Name string }
+			RequestBody *struct{ Required bool }
+			Responses   map[string]any
+		}
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	login := read.Paths["/v1/login"]["post"]
+	if login.RequestBody == nil || !login.RequestBody.Required || login.Responses["201"] == nil || login.Security != nil {
+		t.Errorf("login: %+v", login)
+	}
+	beat := read.Paths["/v1/session/heartbeat"]["post"]
+	if beat.RequestBody == nil || beat.RequestBody.Required || len(beat.Security) != 2 {
+		t.Errorf("heartbeat: %+v", beat)
+	}
+	list := read.Paths["/v1/admin/users/{user}/sessions"]["get"]
+	if len(list.Parameters) != 2 || list.Security[0]["apiKey"] == nil {
+		t.Errorf("list: %+v", list)
+	}
+	if read.Paths["/v1/session"]["delete"].Responses["204"] == nil {
+		t.Errorf("logout: %s", text)
+	}
+	n := 0
+	for _, methods := range read.Paths {
+		n += len(methods)
+	}
+	if n != 14 {
+		t.Errorf("%d routes are described", n)
+	}
+	if !strings.Contains(string(text), `"created_at":{"format":"date-time"`) {
+		t.Errorf("times are not described: %s", text)
+	}
+}
