@@ -134,7 +134,9 @@ func TestRedisCounterAsksOnce(t *testing.T) {
 }
 
 func TestRedisCounterFallsBack(t *testing.T) {
-	for name, fault := range map[string]struct{ begin, end func(*redistest.Server, testing.TB) }{
+	for name, fault := range map[string]struct {
+		begin, end func(*redistest.Server, testing.TB)
+	}{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Restart},
 		"frozen": {(*redistest.Server).Freeze, (*redistest.Server).Resume},
 	} {
