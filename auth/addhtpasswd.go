@@ -125,7 +125,7 @@ func checkAccount(user, password string) error {
 		return errors.New("the password is empty")
 	case len(password) > maxPassword:
 		return fmt.Errorf("the password has %d bytes: bcrypt takes up to %d", len(password), maxPassword)
-	case !comparable(password):
+	case !hashable(password):
 		return errors.New("the password has a NUL character in it, which bcrypt cannot tell from its end")
 	}
 	return nil

@@ -101,7 +101,7 @@ func (v *verifier) verify(b book, user, password string) error {
 	if !known {
 		entry = decoy(b.cost)
 	}
-	whole := comparable(password)
+	whole := hashable(password)
 	secret := []byte(password)
 	secret = secret[:min(len(secret), maxPassword)]
 	if v.compare(entry.hash, secret) == nil && known && whole {
@@ -113,9 +113,9 @@ func (v *verifier) verify(b book, user, password string) error {
 	return ErrCredentials
 }
 
-// comparable reports whether bcrypt looks at all of a password: it takes no more than 72 bytes, and as it
+// hashable reports whether bcrypt looks at all of a password: it takes no more than 72 bytes, and as it
 // adds a NUL and then starts over, to it "a" and "a\x00a" are the same.
-func comparable(password string) bool {
+func hashable(password string) bool {
 	return len(password) <= maxPassword && !strings.Contains(password, "\x00")
 }
 

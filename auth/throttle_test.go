@@ -42,7 +42,7 @@ func TestThrottleLimits(t *testing.T) {
 		}
 		through := 0
 		for i := range 50 {
-			through += fail(t, throttle, ip(1), fmt.Sprint("user ", i), 1)
+			through += fail(t, throttle, ip(1), fmt.Sprint("user", i), 1)
 		}
 		if through != 10 {
 			t.Errorf("%d guesses for all other users, want the 10 that are left of 30", through)
