@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -12,9 +13,11 @@ import (
 )
 
 const (
-	// What a client sends is short and rare. What it is sent should leave in one write: a notice fits.
-	readBuffer  = 256
-	writeBuffer = 1024
+	// readBuffer has room for the largest control frame. What a client sends is short and rare.
+	readBuffer = 144
+	// writeBuffer is what the WebSocket library has between itself and the Wire, which gathers whole frames in
+	// buffers that all connections share.
+	writeBuffer = 64
 	// writeTimeout is how long a client may take to receive what is sent to it.
 	writeTimeout = 5 * time.Second
 
@@ -37,9 +40,13 @@ type Wire struct {
 	spent   int           // bytes of the budget in use
 	spentAt time.Time     // when that was so
 
-	// writing is held while a frame is written: one that does not fit the buffer takes several calls of Write.
-	writing sync.Mutex
+	writing  sync.Mutex    // held while a frame is written, which may take the library several calls of Write
+	mu       sync.Mutex    // taken after writing
+	gathered *bytes.Buffer // guarded by mu: holds back what is written, if not nil
 }
+
+// buffers are for frames on their way out.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // NewWire returns the Wire of a connection that was hijacked from an HTTP server, and the buffers to hand to
 // the WebSocket library. What the server had already read into hijacked is kept.
@@ -69,10 +76,44 @@ func (w *Wire) Read(p []byte) (int, error) {
 
 // Write implements net.Conn, under a deadline.
 func (w *Wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gathered != nil {
+		return w.gathered.Write(p)
+	}
 	if err := w.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
 	return w.Conn.Write(p)
+}
+
+// gather holds back what is written from now on.
+func (w *Wire) gather() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gathered = buffers.Get().(*bytes.Buffer)
+}
+
+// release writes what was held back, at once.
+func (w *Wire) release() error {
+	w.mu.Lock()
+	frames := w.gathered
+	w.gathered = nil
+	w.mu.Unlock()
+	_, err := w.Write(frames.Bytes())
+	frames.Reset()
+	buffers.Put(frames)
+	return err
+}
+
+// text sends a text message by ws, the WebSocket on this wire: one frame, in one piece.
+func (w *Wire) text(ws *websocket.Conn, message []byte) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.gather()
+	// Not a context that ends: the library would allocate for it, and Write has a deadline of its own.
+	err := ws.Write(context.Background(), websocket.MessageText, message)
+	return errors.Join(err, w.release())
 }
 
 // Control frames of RFC 6455, section 5.5, as a server sends and a client answers them without a payload.
@@ -133,14 +174,6 @@ func (w *Wire) pong(size int) error {
 	defer w.writing.Unlock()
 	_, err = w.Write(answer)
 	return err
-}
-
-// text sends a text message by ws, the WebSocket on this wire.
-func (w *Wire) text(ws *websocket.Conn, message []byte) error {
-	w.writing.Lock()
-	defer w.writing.Unlock()
-	// Not a context that ends: the library would allocate for it, and Write has a deadline of its own.
-	return ws.Write(context.Background(), websocket.MessageText, message)
 }
 
 // prefixed is a connection of which some bytes have been read already.
