@@ -196,6 +196,15 @@ func TestLimitKindIsRepeatable(t *testing.T) {
 	}
 }
 
+func TestNoLimit(t *testing.T) {
+	for _, args := range [][]string{{"serve", "--limit", "-1"}, {"serve", "--limit=-1"}} {
+		line, err := parseLine(t, args...)
+		if err != nil || line.Serve.Limit != session.Unlimited {
+			t.Errorf("%q: limit %d, error %v", args, line.Serve.Limit, err)
+		}
+	}
+}
+
 func TestEveryServeFlagHasItsVariable(t *testing.T) {
 	var line program
 	parser := newParser(&line, streams{out: io.Discard, err: io.Discard})

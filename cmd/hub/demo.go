@@ -51,7 +51,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 		demoUsers:                []string{"alice", "bob"},
 		apiKeys:                  keys,
 		maxConnectionsPerSession: 20,
-		drain:                    time.Second,
+		drain:                    200 * time.Millisecond,
 		log:                      logFlags{LogLevel: slog.LevelWarn}.logger(std.err),
 	})
 	if err != nil {

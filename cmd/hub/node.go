@@ -29,8 +29,8 @@ const (
 	writeTimeout      = 30 * time.Second
 	keepAliveTimeout  = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
-	// goodbye is how long the last requests have, once the sockets are gone.
-	goodbye = 5 * time.Second
+	// goodbye is how long the last requests have, once the sockets are gone: no decision takes longer.
+	goodbye = 2 * time.Second
 )
 
 // nodeOptions are what a node is made of.

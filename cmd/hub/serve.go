@@ -17,11 +17,11 @@ import (
 // serveCommand is `hub serve`. Its flags are the keys of the configuration file too.
 type serveCommand struct {
 	Config configFlag `placeholder:"FILE" env:"HUB_CONFIG" help:"YAML file with values for these flags."`
-	Listen string     `default:":8080" placeholder:"ADDR" env:"HUB_LISTEN" help:"Where to serve HTTP."`
+	Listen string     `default:":8080" env:"HUB_LISTEN" help:"Where to serve HTTP."`
 	Redis  string     `placeholder:"URL" env:"HUB_REDIS" help:"Keep the sessions on Redis, for several hubs together: redis://, rediss://, redis+sentinel://HOST:PORT,…/MASTER or redis+cluster://HOST:PORT,…"`
-	Data   string     `default:"hub.db" placeholder:"FILE" env:"HUB_DATA" help:"Without --redis: the file the sessions are kept in, for one hub alone."`
+	Data   string     `default:"hub.db" env:"HUB_DATA" help:"Without --redis: the file the sessions are kept in, for one hub alone."`
 
-	Limit       int                  `default:"1" placeholder:"N" env:"HUB_LIMIT" help:"How many live sessions a user may have, or -1."`
+	Limit       int                  `default:"1" env:"HUB_LIMIT" help:"How many live sessions a user may have, or -1."`
 	LimitKind   map[session.Kind]int `mapsep:"," placeholder:"KIND=N" env:"HUB_LIMIT_KIND" help:"The same for one kind of device: web, mobile, desktop, tv or other. Repeatable."`
 	Policy      session.Policy       `default:"evict" env:"HUB_POLICY" help:"What a login does at the limit: evict, reject or ask."`
 	IdleTimeout time.Duration        `default:"30m" env:"HUB_IDLE_TIMEOUT" help:"How long a session lives without activity; 0 is for ever."`
@@ -34,8 +34,8 @@ type serveCommand struct {
 	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
 	ClearSiteData bool     `env:"HUB_CLEAR_SITE_DATA" help:"Have browsers forget all they keep of this site when a user signs out."`
 
-	MaxConnections           int           `default:"0" placeholder:"N" env:"HUB_MAX_CONNECTIONS" help:"How many sockets this hub holds; 0 is no limit."`
-	MaxConnectionsPerSession int           `default:"20" placeholder:"N" env:"HUB_MAX_CONNECTIONS_PER_SESSION" help:"How many of them one session may have."`
+	MaxConnections           int           `default:"0" env:"HUB_MAX_CONNECTIONS" help:"How many sockets this hub holds; 0 is no limit."`
+	MaxConnectionsPerSession int           `default:"20" env:"HUB_MAX_CONNECTIONS_PER_SESSION" help:"How many of them one session may have."`
 	Drain                    time.Duration `default:"20s" env:"HUB_DRAIN" help:"How long connections are asked to leave at shutdown, spread evenly."`
 
 	logFlags
