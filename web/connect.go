@@ -19,10 +19,7 @@ import (
 const bearerProtocol = "bearer."
 
 var (
-	errUpgrade = func() *problem {
-		p := plainProblem(http.StatusUpgradeRequired, "This is a WebSocket: connect with one.")
-		return p
-	}()
+	errUpgrade     = plainProblem(http.StatusUpgradeRequired, "This is a WebSocket: connect with one.")
 	errHandshake   = plainProblem(http.StatusBadRequest, "The WebSocket handshake is not as RFC 6455 wants it.")
 	errSubprotocol = newProblem(http.StatusBadRequest, "subprotocol", "The subprotocol is missing",
 		"Offer the subprotocol "+hub.Subprotocol+".")
@@ -58,7 +55,7 @@ func (s *server) connect(w http.ResponseWriter, r *http.Request) {
 	conn.Serve(ws, upgrade.wire)
 }
 
-// refuse answers a handshake with a problem.
+// refuse answers with a problem what is not on the way of the JSON routes, where the headers come from.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) })).ServeHTTP(w, r)
 }

@@ -92,7 +92,7 @@ func TestStoreIsMeasured(t *testing.T) {
 
 func TestHeadersKeepAnswersSafe(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.PublicURL = "https://hub.example.com" })
-	for _, path := range []string{"/v1/session", "/v1/nothing", "/v1/connect", "/", "/page.js", "/healthz"} {
+	for _, path := range []string{"/v1/session", "/v1/nothing", "/v1/connect", "/v1/session?token=x", "/", "/page.js", "/healthz"} {
 		h := s.do("GET", path, "").header
 		for name, want := range map[string]string{
 			"X-Content-Type-Options":    "nosniff",

@@ -11,6 +11,30 @@ import (
 
 func unlimited(o *web.Options) { o.Rule.Limit = session.Unlimited }
 
+func TestRoundTrips(t *testing.T) {
+	s := newSite(t)
+	token, _ := s.open("alice")
+	for _, tt := range []struct {
+		name string
+		want int64
+		do   func()
+	}{
+		{"admin login that evicts", 2, func() { token, _ = s.open("alice") }},
+		{"check", 1, func() { s.do("GET", "/v1/session", "", "Authorization", "Bearer "+token).want(http.StatusOK) }},
+		{"forged token", 1, func() { s.do("GET", "/v1/session", "", "Authorization", "Bearer x").want(http.StatusUnauthorized) }},
+		{"login", 2, func() { s.do("POST", "/v1/login", `{"username":"bob","password":"demo"}`).want(http.StatusCreated) }},
+		{"no token", 0, func() { s.do("GET", "/v1/session", "").want(http.StatusUnauthorized) }},
+		{"no API key", 0, func() { s.do("POST", "/v1/admin/sessions", `{"user":"x"}`).want(http.StatusUnauthorized) }},
+		{"bad input", 0, func() { s.admin("POST", "/v1/admin/sessions", `{}`).want(http.StatusUnprocessableEntity) }},
+	} {
+		before := s.faults.calls.Load()
+		tt.do()
+		if got := s.faults.calls.Load() - before; got != tt.want {
+			t.Errorf("%s: %d round trips to the store, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestUsersEndTheirSessions(t *testing.T) {
 	s := newSite(t, unlimited)
 	one, oneID := s.open("alice")

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,13 +53,15 @@ type site struct {
 	logs     *bytes.Buffer
 }
 
-// faults is a store that can be taken away.
+// faults is a store that can be taken away, and counts what clients cost.
 type faults struct {
 	session.Store
-	away chan struct{} // closed: the store does not answer
+	away  chan struct{} // closed: the store does not answer
+	calls atomic.Int64  // round trips for clients
 }
 
 func (f *faults) err() error {
+	f.calls.Add(1)
 	select {
 	case <-f.away:
 		return session.ErrUnavailable
@@ -72,6 +75,13 @@ func (f *faults) Load(ctx context.Context, key session.Key) (session.Snapshot, e
 		return session.Snapshot{}, err
 	}
 	return f.Store.Load(ctx, key)
+}
+
+func (f *faults) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
+	if err := f.err(); err != nil {
+		return session.Snapshot{}, err
+	}
+	return f.Store.Commit(ctx, key, change)
 }
 
 func (f *faults) Attach(ctx context.Context, key session.Key, route session.Route) (session.Snapshot, error) {

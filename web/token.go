@@ -106,10 +106,10 @@ var secretParams = []string{"token", "access_token", "session_token", "auth_toke
 	"ticket", "password", "authorization"}
 
 // refuseURLSecrets answers 400 to a request that has a secret in its URL.
-func refuseURLSecrets(next http.Handler) http.Handler {
+func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery != "" && hasSecret(r.URL.RawQuery) {
-			writeProblem(w, errInURL)
+			s.refuse(w, r, errInURL)
 			return
 		}
 		next.ServeHTTP(w, r)

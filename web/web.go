@@ -121,7 +121,7 @@ func (s *server) findOrigins() error {
 // handler puts the routes together.
 func (s *server) handler() (http.Handler, error) {
 	mux := chi.NewMux()
-	mux.Use(s.recoverPanics, refuseURLSecrets, clientAddress(s.TrustedProxies))
+	mux.Use(s.recoverPanics, s.refuseURLSecrets, clientAddress(s.TrustedProxies))
 	mux.Get("/v1/connect", s.connect)
 	mux.Group(func(r chi.Router) {
 		r.Use(s.secure, s.protect)

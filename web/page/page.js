@@ -159,7 +159,7 @@ function describe(session) {
   $("who").textContent = session.user;
   $("device").textContent = session.device.name;
   $("address").textContent = session.ip || "unknown";
-  $("since").textContent = when(session.created_at);
+  $("since").textContent = when(session.created_at, "");
 }
 
 /** @param {"connecting" | "live" | "waiting"} state */
@@ -222,11 +222,16 @@ function clock(at) {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
-/** @param {string} at @returns {string} */
-function when(at) {
+/**
+ * Says when something was or will be; the day only where it is not today.
+ * @param {string} at
+ * @param {string} [before] stands before the time
+ * @returns {string}
+ */
+function when(at, before = "at ") {
   const day = new Date(at);
   const today = day.toDateString() === new Date().toDateString();
-  return today ? `at ${clock(at)}` : `on ${day.toLocaleDateString()} at ${clock(at)}`;
+  return today ? before + clock(at) : `${day.toLocaleDateString()}, ${clock(at)}`;
 }
 
 /** @param {Session[]} sessions @returns {string} */

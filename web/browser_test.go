@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sessionhub/sessionhub/session"
+	"github.com/sessionhub/sessionhub/web"
+)
+
+// window is a browser window with cookies and storage of its own.
+type window struct {
+	*testing.T
+	ctx context.Context
+}
+
+// browser starts Chromium and returns a way to open windows at a site.
+func browser(t *testing.T, s *site) (open func() *window) {
+	t.Helper()
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(900, 700))...)
+	t.Cleanup(stop)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("start chromium (install the package chromium): %v", err)
+	}
+	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(stop)
+	return func() *window {
+		own, stop := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+		t.Cleanup(stop)
+		w := &window{t, own}
+		w.do(chromedp.Navigate(s.server.URL))
+		return w
+	}
+}
+
+func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
+	w.Helper()
+	if err := chromedp.Do(w.ctx, steps...); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// get does something that has a result.
+func get[T any](w *window, action chromedp.Action[T]) T {
+	w.Helper()
+	v, err := chromedp.Run(w.ctx, action)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return v
+}
+
+// use signs in as one of the demo's users.
+func (w *window) use(user string) {
+	w.Helper()
+	button := `[data-user="` + user + `"]`
+	w.do(chromedp.WaitVisible(button), chromedp.Click(button))
+}
+
+// see waits for an element, and returns the text of the page. With SCREENSHOTS set, it leaves a picture there.
+func (w *window) see(selector, name string) string {
+	w.Helper()
+	w.do(chromedp.WaitVisible(selector))
+	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
+		if err := os.WriteFile(folder+"/"+name+".png", get(w, chromedp.FullScreenshot(100)), 0o644); err != nil {
+			w.Error(err)
+		}
+	}
+	return get(w, chromedp.Text("main"))
+}
+
+// darkly asks for dark colours.
+func darkly(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+	})
+	return chromedp.Void{}, err
+}
+
+const live, endedText = `#status[data-state="live"]`, `#ended-text`
+
+func demo(o *web.Options) { o.DemoUsers = []string{"alice", "bob"} }
+
+func TestPageIsToldAtOnceAndStaysOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo)
+	open := browser(t, s)
+	first := open()
+	first.use("alice")
+	if text := first.see(live, "live"); !strings.Contains(text, "Hello, alice") {
+		t.Errorf("the first window: %s", text)
+	}
+	second := open()
+	second.do(chromedp.EmulateViewport(360, 640), darkly)
+	second.see("#login", "narrow-dark")
+	second.use("alice")
+	if text := first.see(endedText, "ended"); !strings.Contains(text, "Your account signed in on Headless Chrome") &&
+		!strings.Contains(text, "Your account signed in on Chrome") {
+		t.Errorf("the first window: %s", text)
+	}
+	second.see(live, "live-narrow-dark")
+
+	// The first one's receipt comes, and it has not come back: alice has one session, with one socket.
+	list := func() *reply { return s.admin("GET", "/v1/admin/users/alice/sessions?ended=true", "") }
+	for deadline := time.Now().Add(10 * time.Second); list().at("ended", 0, "receipt") == nil; {
+		if time.Now().After(deadline) {
+			t.Fatalf("no receipt: %s", list().text)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	list().length(1, "sessions").has(1.0, "sessions", 0, "connections")
+	// Opened again, it still says why, until the user does something.
+	first.do(chromedp.Reload())
+	first.see(endedText, "ended-again")
+	first.do(chromedp.Click("#again"))
+	first.use("alice")
+	first.see(live, "back")
+	second.see(endedText, "ended-narrow-dark")
+	first.do(chromedp.Click("#logout"))
+	first.see(endedText, "signed-out")
+	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(0, "sessions")
+}
+
+func TestPageAsks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo, policy(session.Ask))
+	open := browser(t, s)
+	first, second := open(), open()
+	first.use("bob")
+	first.see(live, "ask-live")
+	second.use("bob")
+	second.see("#choice-yes", "choice")
+	second.do(chromedp.Click("#choice-no"))
+	second.use("bob")
+	second.do(chromedp.WaitVisible("#choice-yes"), chromedp.Click("#choice-yes"))
+	second.see(live, "chosen")
+	first.see(endedText, "ask-ended")
+}
+
+func TestPageWarnsOfIdleness(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo, func(o *web.Options) { o.Rule.IdleTimeout = 20 * time.Second })
+	w := browser(t, s)()
+	w.use("alice")
+	w.see("#expiring", "expiring")
+	w.do(chromedp.Click("#stay"), chromedp.WaitNotVisible("#expiring"))
+}
+
+func TestPageComplainsOfWrongPasswords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo)
+	w := browser(t, s)()
+	w.do(chromedp.WaitVisible("#username"), chromedp.SendKeys("#username", "alice"),
+		chromedp.SendKeys("#password", "wrong\r"))
+	if text := w.see("#problem", "problem"); !strings.Contains(text, "Wrong user name or password.") {
+		t.Errorf("the page says: %s", text)
+	}
+}
