@@ -16,7 +16,8 @@ import (
 	"github.com/sessionhub/sessionhub/session/sqlitestore"
 )
 
-// A user may have one session. She signs in on her laptop, then on her phone, and the laptop's session is over.
+// A user may have one session. She signs in on her laptop, then on her phone, and the laptop's session is
+// over.
 func Example() {
 	dir, err := os.MkdirTemp("", "session-example")
 	if err != nil {
