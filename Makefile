@@ -24,8 +24,13 @@ lint:
 unit: tools
 	CGO_ENABLED=1 go test -race -timeout 8m ./...
 
-bench: build
-	bin/hub bench
+# Two hubs on a Redis of their own. BENCH takes further flags: make bench BENCH="--connections 5000 --json".
+bench: build tools
+	@folder=$$(mktemp -d); \
+	redis-server --port 16399 --bind 127.0.0.1 --dir $$folder --appendonly yes --save '' --logfile redis.log & redis=$$!; \
+	trap 'kill $$redis; wait $$redis; rm -rf $$folder' EXIT; \
+	until redis-cli -p 16399 ping >/dev/null 2>&1; do kill -0 $$redis || exit 1; sleep 0.1; done; \
+	bin/hub bench --redis redis://127.0.0.1:16399 $(BENCH)
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/hub ./cmd/hub

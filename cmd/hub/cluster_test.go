@@ -57,6 +57,7 @@ func startNginx(t *testing.T, hubs ...string) string {
 
 // TestCluster runs what compose.yaml describes: two hubs on one Redis, and nginx in front of them.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	users := filepath.Join(t.TempDir(), "users")
 	if code, _, errors := passwd(t, "open sesame\n", users, "alice"); code != exitOK {

@@ -56,6 +56,7 @@ func TestDemo(t *testing.T) {
 }
 
 func TestDemoStaysOnThisMachine(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{":8080", "0.0.0.0:0", "192.0.2.1:80", "example.com:80", "8080"} {
 		if code, said := runRefused(t, "demo", "--listen="+address); code != exitUsage || !strings.Contains(said, "loopback") {
 			t.Errorf("%s: exit code %d: %s", address, code, said)

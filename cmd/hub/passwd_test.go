@@ -31,6 +31,7 @@ func passwd(t *testing.T, input, file, user string) (code int, out, errors strin
 }
 
 func TestPasswd(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "users")
 	want := make(map[string]string)
 	for _, step := range []struct{ user, input, password string }{

@@ -74,6 +74,7 @@ func TestServeRefusesToStart(t *testing.T) {
 }
 
 func TestSecondHubOnTheFileIsRefused(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "hub.db")
 	args := []string{"serve", "--listen=127.0.0.1:0", "--api-key=" + testKey, "--data=" + file}
 	startHub(t, args...).address(t)
@@ -84,6 +85,7 @@ func TestSecondHubOnTheFileIsRefused(t *testing.T) {
 }
 
 func TestServeOnAFile(t *testing.T) {
+	t.Parallel()
 	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--log-level=debug")
 	base := "http://" + hub.address(t)
 	awaitStatus(t, base+"/readyz", http.StatusOK)
@@ -108,6 +110,7 @@ func TestServeOnAFile(t *testing.T) {
 }
 
 func TestHealthcheckFails(t *testing.T) {
+	t.Parallel()
 	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
 	base := "http://" + hub.address(t)
 	for _, url := range []string{base + "/no/such/page", "http://127.0.0.1:1/healthz", "::"} {
@@ -129,6 +132,7 @@ func sockets(t *testing.T, base string, n int) []*websocket.Conn {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=3s")
 	base := "http://" + hub.address(t)
 	awaitStatus(t, base+"/readyz", http.StatusOK)
@@ -163,6 +167,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestSecondSignalQuitsAtOnce(t *testing.T) {
+	t.Parallel()
 	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=10m")
 	base := "http://" + hub.address(t)
 	sockets(t, base, 16)
@@ -179,6 +184,7 @@ func TestSecondSignalQuitsAtOnce(t *testing.T) {
 }
 
 func TestServeWaitsForItsRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	server.Kill(t)
 	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--redis=redis://:hunter2@"+server.Addr)
