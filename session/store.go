@@ -51,8 +51,8 @@ type Store interface {
 	// activity, and the earlier receipt, stays. What is for an account that is not there is forgotten.
 	Touch(ctx context.Context, marks ...Mark) error
 
-	// Due returns up to limit accounts whose deadline has passed, the longest overdue of each shard first.
-	// Whoever commits them moves the deadline.
+	// Due returns up to limit accounts whose deadline has passed, the longest overdue of each shard first. Their
+	// deadline may have moved since it was last committed: whoever finds nothing to end commits the new one.
 	Due(ctx context.Context, limit int) ([]Key, error)
 
 	// Record writes events that change no account: refused logins.

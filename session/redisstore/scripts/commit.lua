@@ -32,9 +32,13 @@ elseif ARGV[3] == '' then
 else
   redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 end
+-- Whoever finds the account due looks again, so its place may be too early, and it need not move at each login.
+local due = redis.call('ZSCORE', KEYS[3], ARGV[5])
 if ARGV[4] == '' then
-  redis.call('ZREM', KEYS[3], ARGV[5])
-else
+  if due then
+    redis.call('ZREM', KEYS[3], ARGV[5])
+  end
+elseif not due or tonumber(due) <= now or tonumber(due) > tonumber(ARGV[4]) then
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[5])
 end
 
