@@ -10,7 +10,7 @@ import (
 // MaxSessions is the most live sessions any user has: it bounds the account of a user without a limit.
 const MaxSessions = 1000
 
-// Unlimited, as a limit, lets a user have up to MaxSessions sessions.
+// Unlimited as a limit lets a user have up to MaxSessions sessions.
 const Unlimited = -1
 
 // Policy is what a login does at the limit.
