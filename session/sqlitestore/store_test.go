@@ -40,7 +40,8 @@ func TestForgotten(t *testing.T) {
 	mark := session.Mark{Key: session.KeyOf("alice"), Session: kept, IdleTimeout: time.Hour}
 	must(t, store.Touch(ctx, mark))
 	stale := session.Mark{Key: session.KeyOf("user 0"), Session: uuid.New()}
-	must(t, store.Touch(ctx, stale))
+	nobody := session.Mark{Key: session.KeyOf("nobody"), Session: uuid.New()}
+	must(t, store.Touch(ctx, stale, nobody))
 
 	offset.Store(int64(time.Hour + session.KeepEndedFor))
 	for user, want := range map[string]bool{"user 0": false, "alice": true} {
@@ -127,9 +128,11 @@ func TestNoticesCapped(t *testing.T) {
 		}
 	}
 	// A place that this store has never been at says that something is wrong.
-	_, err := store.Missed(t.Context(), "one", key.Shard(), session.Mailed{Number: 9, At: "9"})
-	if !errors.Is(err, session.ErrTrimmed) {
-		t.Errorf("got %v, want ErrTrimmed", err)
+	for _, place := range []session.Mailed{{Number: 9, At: "9"}, {Number: 4, At: "another"}} {
+		_, err := store.Missed(t.Context(), "one", key.Shard(), place)
+		if !errors.Is(err, session.ErrTrimmed) {
+			t.Errorf("after %+v: %v, want ErrTrimmed", place, err)
+		}
 	}
 }
 
