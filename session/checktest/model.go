@@ -41,10 +41,10 @@ type call struct {
 
 // answer is what was answered to a call.
 type answer struct {
-	// lost says that no answer came: the call may have done its work, or may do it yet, or never.
-	// Settled says that it did by then, or never will.
-	lost, settled bool
-	verdict       session.Verdict
+	// lost says that no answer came by the time that the call counts as over: it has done its work by then,
+	// or never will.
+	lost    bool
+	verdict session.Verdict
 	// ended are the sessions that the call ended, standing those that were in its way, or the live ones.
 	ended, standing []session.ID
 	reason          session.Reason // of a check: empty for a live session
@@ -65,7 +65,7 @@ type step struct {
 // model says which steps a call can take. There is more than one only where an answer that was lost hid when
 // a session was opened, so that the model cannot tell which one is the older.
 type model struct {
-	// opened are the times at which sessions were opened, as far as any answer told.
+	// opened are the times at which sessions were opened, as far as any answer told; zero is unknown.
 	opened map[session.ID]time.Time
 }
 
@@ -77,7 +77,7 @@ func (m model) porcupine() porcupine.Model {
 		Step: func(from, input, output any) []any {
 			var next []any
 			want := output.(answer)
-			if want.settled {
+			if want.lost {
 				next = append(next, from)
 			}
 			for _, s := range m.steps(from.(state), input.(call)) {
@@ -227,9 +227,11 @@ func (m model) victims(live []member, n int) [][]member {
 func (m model) anyOlder(first, second []member) bool {
 	for _, a := range first {
 		for _, b := range second {
-			at, known := m.opened[a.id]
-			bt, both := m.opened[b.id]
-			if c := at.Compare(bt); known && both && (c < 0 || c == 0 && compareIDs(a.id, b.id) < 0) {
+			at, bt := m.opened[a.id], m.opened[b.id]
+			if at.IsZero() || bt.IsZero() {
+				continue
+			}
+			if c := at.Compare(bt); c < 0 || c == 0 && compareIDs(a.id, b.id) < 0 {
 				return true
 			}
 		}

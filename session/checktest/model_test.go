@@ -104,8 +104,8 @@ func TestModelTellsSoundFromUnsound(t *testing.T) {
 			at(3, never, signIn(b, 1, session.Evict), lost),
 			at(5, 6, signIn(b, 1, session.Evict), answer{verdict: session.Admitted, ended: ids(a)}),
 		}},
-		"a settled login that comes late": {history: []porcupine.Operation{
-			at(1, 2, signIn(a, 1, session.Evict), answer{lost: true, settled: true}),
+		"a lost login that comes late": {history: []porcupine.Operation{
+			at(1, 2, signIn(a, 1, session.Evict), answer{lost: true}),
 			at(3, 4, call{verb: list}, answer{}),
 			at(5, 6, call{verb: list}, answer{standing: ids(a)}),
 		}},

@@ -12,6 +12,7 @@ import (
 // before, and leaves the checker fewer orders to try.
 type span struct {
 	began, returned time.Time
+	commit          bool // that call was a Commit
 }
 
 type spanKey struct{}
@@ -25,17 +26,17 @@ func withSpan(ctx context.Context, s *span) context.Context {
 type timed struct{ session.Store }
 
 func (t timed) Load(ctx context.Context, key session.Key) (session.Snapshot, error) {
-	defer note(ctx, time.Now())
+	defer note(ctx, time.Now(), false)
 	return t.Store.Load(ctx, key)
 }
 
 func (t timed) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
-	defer note(ctx, time.Now())
+	defer note(ctx, time.Now(), true)
 	return t.Store.Commit(ctx, key, change)
 }
 
-func note(ctx context.Context, began time.Time) {
+func note(ctx context.Context, began time.Time, commit bool) {
 	if s, ok := ctx.Value(spanKey{}).(*span); ok {
-		s.began, s.returned = began, time.Now()
+		s.began, s.returned, s.commit = began, time.Now(), commit
 	}
 }
