@@ -58,6 +58,7 @@ type Hub struct {
 	looks    chan struct{} // bounds how many sessions are looked up at a time
 	wakeUp   chan struct{} // there is something to flush at once
 	check    chan struct{} // notices may be missing
+	leased   chan struct{} // closed at the first beat
 	lanes    [session.Shards]lane
 
 	mu       sync.Mutex
@@ -98,6 +99,7 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 		seats:    make(map[session.ID]*seat),
 		parting:  make(map[*Conn]struct{}),
 		empty:    make(chan struct{}),
+		leased:   make(chan struct{}),
 		detached: make(map[session.ID]session.Route),
 	}
 	if h.instance == "" {
@@ -137,6 +139,9 @@ func (h *Hub) Run(ctx context.Context) error {
 // closed once it is served. The errors are ErrFull, ErrDraining, and session.ErrUnavailable, wrapped.
 // Either Serve or Cancel must follow.
 func (h *Hub) Attach(ctx context.Context, cred session.Credential) (*Conn, error) {
+	if err := h.awaitLease(ctx); err != nil {
+		return nil, err
+	}
 	c, route, err := h.register(cred)
 	if err != nil {
 		return nil, err
@@ -155,16 +160,30 @@ func (h *Hub) Attach(ctx context.Context, cred session.Credential) (*Conn, error
 	return c, nil
 }
 
+// awaitLease waits, just after the start, for this instance's first beat. Others tell the routes of the living by
+// their leases: there must be no route before the lease.
+func (h *Hub) awaitLease(ctx context.Context) error {
+	select {
+	case <-h.leased:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	select {
+	case <-h.leased:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: this instance has no lease yet", session.ErrUnavailable)
+	}
+}
+
 // register puts a connection into the table, and returns the route that the store is to know it by.
 func (h *Hub) register(cred session.Credential) (*Conn, session.Route, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
 		return nil, session.Route{}, ErrDraining
-	}
-	if h.beatAt == 0 {
-		// Others tell the routes of the living by their leases: no route before the lease.
-		return nil, session.Route{}, fmt.Errorf("%w: this instance has no lease yet", session.ErrUnavailable)
 	}
 	if h.max > 0 && h.open >= h.max {
 		return nil, session.Route{}, ErrFull

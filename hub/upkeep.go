@@ -47,7 +47,10 @@ func (h *Hub) keepLease(ctx context.Context) {
 				h.log.Error("the store does not answer", "error", err)
 			}
 		}
-		first = first && err != nil
+		if first && err == nil {
+			first = false
+			close(h.leased)
+		}
 		select {
 		case <-ctx.Done():
 			return

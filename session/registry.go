@@ -171,15 +171,41 @@ func (r *Registry) Load(ctx context.Context, key Key) (Snapshot, error) {
 
 // Ended is a session that End has ended, and whether a connection of it was there to be told.
 type Ended struct {
+	User      string
 	Session   Session
 	Connected bool
 }
 
 // End ends those live sessions of an account for which the choice returns true, and returns them.
 func (r *Registry) End(ctx context.Context, key Key, which func(Session) bool, why Ending) ([]Ended, error) {
-	var ended []Ended
-	err := r.update(ctx, key, func(snap Snapshot) decision {
+	return r.end(ctx, key, func(Snapshot) (func(Session) bool, Ending, error) { return which, why, nil })
+}
+
+// EndAs lets the session that cred proves end sessions of its user: what it may choose, and as what, choose returns.
+// The errors are those of Check; a session that has just been ended itself ends nothing any more.
+func (r *Registry) EndAs(ctx context.Context, cred Credential,
+	choose func(own Session) (which func(Session) bool, why Ending)) (own Session, ended []Ended, err error) {
+	ended, err = r.end(ctx, cred.Key, func(snap Snapshot) (func(Session) bool, Ending, error) {
+		var err error
+		if own, err = snap.Verify(cred); err != nil {
+			return nil, Ending{}, err
+		}
+		which, why := choose(own)
+		return which, why, nil
+	})
+	return own, ended, err
+}
+
+func (r *Registry) end(ctx context.Context, key Key,
+	choose func(Snapshot) (func(Session) bool, Ending, error)) (ended []Ended, err error) {
+	var refused error
+	err = r.update(ctx, key, func(snap Snapshot) decision {
 		ended = ended[:0]
+		var which func(Session) bool
+		var why Ending
+		if which, why, refused = choose(snap); refused != nil {
+			return decision{}
+		}
 		a, expired := snap.Account.Expire(snap.Now)
 		var ids []ID
 		for _, s := range a.Live {
@@ -189,11 +215,11 @@ func (r *Registry) End(ctx context.Context, key Key, which func(Session) bool, w
 		}
 		a, gone := a.End(ids, why, snap.Now)
 		for _, s := range gone {
-			ended = append(ended, Ended{Session: s, Connected: snap.Routes.Connections(s.ID) > 0})
+			ended = append(ended, Ended{User: a.User, Session: s, Connected: snap.Routes.Connections(s.ID) > 0})
 		}
 		return decision{account: a, ended: append(expired, gone...)}
 	})
-	return ended, err
+	return ended, errors.Join(err, refused)
 }
 
 // Expire ends what is due in an account, and writes its next deadline.

@@ -163,26 +163,27 @@ func (s *server) endOne(c *call, _ *none) (*endedList, error) {
 }
 
 // end ends those of the user's sessions that the session which asks picks.
-func (s *server) end(c *call, pick func(live, other session.Session) bool) (*endedList, error) {
-	live, snap, key, err := s.check(c)
+func (s *server) end(c *call, pick func(own, other session.Session) bool) (*endedList, error) {
+	cred, err := s.credential(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	why := session.Ending{Reason: session.EndedByUser, By: live.Actor()}
-	if pick(live, live) {
-		why = session.Ending{Reason: session.SignedOut}
-	}
-	picked := func(other session.Session) bool { return pick(live, other) }
-	gone, err := s.Registry.End(c.Context(), key, picked, why)
+	own, gone, err := s.Registry.EndAs(c.Context(), cred, func(own session.Session) (func(session.Session) bool, session.Ending) {
+		why := session.Ending{Reason: session.EndedByUser, By: own.Actor()}
+		if pick(own, own) {
+			why = session.Ending{Reason: session.SignedOut}
+		}
+		return func(other session.Session) bool { return pick(own, other) }, why
+	})
 	if err != nil {
 		return nil, err
 	}
-	if pick(live, live) {
+	if pick(own, own) {
 		s.clearCookie(c)
 	}
 	list := &endedList{Ended: make([]session.View, len(gone))}
 	for i, e := range gone {
-		list.Ended[i] = e.Session.View(snap.Account.User, e.Connected, e.Session.ID == live.ID)
+		list.Ended[i] = e.Session.View(e.User, e.Connected, e.Session.ID == own.ID)
 	}
 	return list, nil
 }
