@@ -131,9 +131,12 @@ func (c *Conn) interruptLocked() { c.wire.SetReadDeadline(time.Unix(1, 0)) }
 func (c *Conn) wake() { go c.onAlarm() }
 
 func (c *Conn) onAlarm() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	now := c.hub.wheel.now()
+	if !c.mu.TryLock() {
+		c.hub.wheel.set(&c.alarm, now+wheelTick) // somebody writes, and has a deadline
+		return
+	}
+	defer c.mu.Unlock()
 	switch {
 	case c.phase == leaving, c.phase == open && c.leaveAt != 0 && now >= c.leaveAt:
 		c.phase = closing
