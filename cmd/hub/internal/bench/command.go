@@ -32,11 +32,11 @@ type Command struct {
 	PID    []int    `name:"pid" placeholder:"PID" help:"Process of the hub at each --url, if it is on this machine: to measure memory and CPU."`
 	Redis  string   `placeholder:"URL" help:"Redis to start two hubs on (one to try things with, not one in use: what is written stays for a week); with --url, the one that the hubs use, to measure its round trips."`
 
-	Connections int           `default:"15000" placeholder:"N" help:"How many sockets to hold."`
-	Users       int           `default:"0" placeholder:"N" help:"How many users they are of; 0 is one for each socket."`
-	Logins      int           `default:"10000" placeholder:"N" help:"How many logins that evict, one at a time, and as many in parallel."`
-	Rounds      int           `default:"10" placeholder:"N" help:"How many turns to make them in. In each, what the parts cost alone is measured too."`
-	Parallel    int           `default:"32" placeholder:"N" help:"How many logins are under way at a time, where they are parallel."`
+	Connections int           `default:"15000" help:"How many sockets to hold."`
+	Users       int           `default:"0" help:"How many users they are of; 0 is one for each socket."`
+	Logins      int           `default:"10000" help:"How many logins that evict, one at a time, and as many in parallel."`
+	Rounds      int           `default:"10" help:"How many turns to make them in. In each, what the parts cost alone is measured too."`
+	Parallel    int           `default:"32" help:"How many logins are under way at a time, where they are parallel."`
 	Idle        time.Duration `default:"60s" help:"How long to measure the hubs at rest; 0 leaves it out."`
 
 	JSON       bool `name:"json" help:"Print the figures as JSON."`
