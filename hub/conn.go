@@ -23,8 +23,10 @@ const (
 	pongWithin = 12 * time.Second
 	// messageWithin is how long a message may take from its first byte to its last.
 	messageWithin = 10 * time.Second
-	// ackWithin is how long a connection stays after its notice, for the client to acknowledge it.
-	ackWithin = time.Second
+	// ackWithin is how long a connection stays after its notice, for the client to acknowledge it, and closeWithin
+	// how long after its close frame, for the client to send its own.
+	ackWithin   = time.Second
+	closeWithin = 5 * time.Second
 )
 
 // phase is how far a connection has come. It only grows.
@@ -34,8 +36,7 @@ const (
 	attaching phase = iota // registered, not yet told anything
 	open                   // welcomed
 	leaving                // told its farewell; an ack may still come
-	closing                // about to send its close code
-	closed
+	closing                // sent its close code
 )
 
 // Conn is one connection, from Attach to its close. Exactly one goroutine at a time reads from it, and that one
@@ -100,8 +101,7 @@ func (c *Conn) dismiss(bye *farewell) {
 	}
 	c.phase = leaving
 	if bye.message == nil {
-		c.phase = closing
-		c.interruptLocked()
+		c.closeLocked(bye.code, bye.reason)
 		return
 	}
 	if err := c.wire.text(c.ws, bye.message); err != nil {
@@ -110,6 +110,15 @@ func (c *Conn) dismiss(bye *farewell) {
 	}
 	c.hub.count.told.Add(1)
 	c.hub.wheel.set(&c.alarm, c.hub.wheel.now()+ackWithin)
+}
+
+// closeLocked sends the close frame. Whoever reads goes on until the client's own.
+func (c *Conn) closeLocked(code websocket.StatusCode, reason string) {
+	c.phase = closing
+	if err := c.wire.goodbye(code, reason); err != nil {
+		c.wire.Close()
+	}
+	c.hub.wheel.set(&c.alarm, c.hub.wheel.now()+closeWithin)
 }
 
 // send sends a message to a client that has been welcomed and not yet been told to leave.
@@ -124,9 +133,6 @@ func (c *Conn) send(message []byte) {
 	}
 }
 
-// interruptLocked makes the goroutine that reads look at the phase.
-func (c *Conn) interruptLocked() { c.wire.SetReadDeadline(time.Unix(1, 0)) }
-
 // wake implements alarmed: a ping is due, or a pong, or the time to leave has come.
 func (c *Conn) wake() { go c.onAlarm() }
 
@@ -138,10 +144,13 @@ func (c *Conn) onAlarm() {
 	}
 	defer c.mu.Unlock()
 	switch {
-	case c.phase == leaving, c.phase == open && c.leaveAt != 0 && now >= c.leaveAt:
-		c.phase = closing
-		c.interruptLocked()
+	case c.phase == leaving:
+		c.closeLocked(c.bye.code, c.bye.reason)
+	case c.phase == closing:
+		c.wire.Close()
 	case c.phase != open:
+	case c.leaveAt != 0 && now >= c.leaveAt:
+		c.closeLocked(CodeGoingAway, "going away")
 	case c.pinged && !c.heard.Load():
 		c.loseLocked()
 	case c.pinged:
@@ -175,22 +184,27 @@ func (c *Conn) hear() { c.heard.Store(true) }
 
 // proceed deals with what wait has waited for.
 func (c *Conn) proceed(err error) {
-	if err == nil {
-		err = c.receive()
-	}
-	if err == nil {
-		go c.wait()
-		return
+	if err == nil && !c.answered() {
+		if err = c.receive(); err == nil {
+			go c.wait()
+			return
+		}
 	}
 	c.close(err)
 	c.hub.gone(c)
 }
 
+// answered reports whether the client's close frame is next, in answer to ours. The library, which has not seen
+// ours, would answer it once more.
+func (c *Conn) answered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.phase == closing && c.wire.closeIsNext()
+}
+
 // receive reads one message and does what it says. An error ends the connection.
 func (c *Conn) receive() error {
-	if !c.readBy(time.Now().Add(messageWithin)) {
-		return errLeave
-	}
+	c.wire.SetReadDeadline(time.Now().Add(messageWithin))
 	kind, reader, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return err
@@ -202,25 +216,11 @@ func (c *Conn) receive() error {
 	if err != nil {
 		return err
 	}
-	if !c.readBy(time.Time{}) {
-		return errLeave
-	}
+	c.wire.SetReadDeadline(time.Time{})
 	if !utf8.Valid(text) {
 		return errUTF8
 	}
 	return c.obey(text)
-}
-
-// readBy sets the deadline for reading; the zero time is none. It reports false, and leaves the deadline alone,
-// when the reading has been interrupted.
-func (c *Conn) readBy(deadline time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase == closing {
-		return false
-	}
-	c.wire.SetReadDeadline(deadline)
-	return true
 }
 
 // obey does what a client's message says.
@@ -239,7 +239,11 @@ func (c *Conn) obey(text []byte) error {
 		go c.hub.signOut(c.seat)
 	case req.Type == "ack" && phase == leaving && req.ID == c.seat.id.String():
 		c.hub.acknowledge(c.seat)
-		return errLeave
+		c.mu.Lock()
+		if c.phase == leaving {
+			c.closeLocked(c.bye.code, c.bye.reason) // told and shown: nothing to wait for
+		}
+		c.mu.Unlock()
 	case req.Type == "activity", req.Type == "logout", req.Type == "ack":
 		// Too late, or about something else: no harm.
 	default:
@@ -248,23 +252,18 @@ func (c *Conn) obey(text []byte) error {
 	return nil
 }
 
-// close ends the socket after an error of reading from it, with the code that tells the client why.
+// close ends the socket: after an error of reading from it with the code that tells the client why, if it has not
+// been sent one.
 func (c *Conn) close(err error) {
 	c.mu.Lock()
-	bye, interrupted := c.bye, c.phase == closing
-	c.phase = closed
+	bye, sent := c.bye, c.phase == closing
+	c.phase = closing
 	c.mu.Unlock()
-	c.wire.SetReadDeadline(time.Time{})
-
-	code, reason := codeFor(err)
-	switch {
-	case websocket.CloseStatus(err) != -1: // the client has closed, and the library has answered
-	case bye != nil:
-		code, reason = bye.code, bye.reason
-	case interrupted:
-		code, reason = CodeGoingAway, "going away"
-	}
-	if code != 0 {
+	if code, reason := codeFor(err); code != 0 && !sent {
+		if bye != nil {
+			code, reason = bye.code, bye.reason
+		}
+		c.wire.SetReadDeadline(time.Time{})
 		c.ws.Close(code, reason)
 	}
 	c.ws.CloseNow()
@@ -286,9 +285,6 @@ var (
 	errType      = &mistake{websocket.StatusPolicyViolation, "unknown message type"}
 )
 
-// errLeave ends the reading from a connection that need not wait any longer to be closed.
-var errLeave = errors.New("the connection is to be closed")
-
 // codeFor returns the close code for an error of reading; 0 where nobody is left to be told.
 func codeFor(err error) (websocket.StatusCode, string) {
 	var m *mistake
@@ -302,7 +298,7 @@ func codeFor(err error) (websocket.StatusCode, string) {
 		return websocket.StatusMessageTooBig, "message too big"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return websocket.StatusPolicyViolation, "message took too long"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.ErrClosedPipe), errors.As(err, &network), websocket.CloseStatus(err) != -1:
 		return 0, ""
 	default:

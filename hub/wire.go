@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -116,8 +117,9 @@ func (w *Wire) text(ws *websocket.Conn, message []byte) error {
 	return errors.Join(err, w.release())
 }
 
-// Control frames of RFC 6455, section 5.5, as a server sends and a client answers them without a payload.
+// The first bytes of control frames, and of what a client masks, by RFC 6455, section 5.2.
 const (
+	finClose  = 0x88
 	finPing   = 0x89
 	finPong   = 0x8a
 	masked    = 0x80
@@ -130,6 +132,23 @@ func (w *Wire) ping() error {
 	defer w.writing.Unlock()
 	_, err := w.Write([]byte{finPing, 0})
 	return err
+}
+
+// goodbye sends a close frame. The reason must be shorter than 124 bytes.
+func (w *Wire) goodbye(code websocket.StatusCode, reason string) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	frame := make([]byte, 0, 4+len(reason))
+	frame = append(frame, finClose, byte(2+len(reason)))
+	frame = binary.BigEndian.AppendUint16(frame, uint16(code))
+	_, err := w.Write(append(frame, reason...))
+	return err
+}
+
+// closeIsNext reports whether a close frame is what the client has sent next.
+func (w *Wire) closeIsNext() bool {
+	head, err := w.buf.Peek(1)
+	return err == nil && head[0] == finClose
 }
 
 // await blocks until the client sends something that the WebSocket library is to read. The pongs and pings before
