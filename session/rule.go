@@ -90,31 +90,36 @@ func (r Rule) limitOf(kind Kind) int {
 // excess returns which of live must end so that a session of the given kind fits, least recently active
 // first. With all, kinds other than the newcomer's are brought below a lowered limit too.
 func (r Rule) excess(live []Session, kind Kind, all bool) []Session {
-	victims := make(map[ID]bool)
 	rest := slices.SortedFunc(slices.Values(live), byActivity)
+	var victims []Session
 	end := func(n int, eligible func(Session) bool) {
-		for _, s := range rest {
-			if n <= 0 {
-				return
+		rest = slices.DeleteFunc(rest, func(s Session) bool {
+			if n <= 0 || !eligible(s) {
+				return false
 			}
-			if !victims[s.ID] && eligible(s) {
-				victims[s.ID] = true
-				n--
-			}
-		}
+			victims = append(victims, s)
+			n--
+			return true
+		})
 	}
-	count := make(map[Kind]int)
-	for _, s := range live {
-		count[s.Device.Kind]++
-	}
-	count[kind]++
 	for _, k := range Kinds {
-		if all || k == kind {
-			end(count[k]-r.limitOf(k), func(s Session) bool { return s.Device.Kind == k })
+		if !all && k != kind {
+			continue
 		}
+		count := 0
+		for _, s := range rest {
+			if s.Device.Kind == k {
+				count++
+			}
+		}
+		if k == kind {
+			count++ // the newcomer
+		}
+		end(count-r.limitOf(k), func(s Session) bool { return s.Device.Kind == k })
 	}
-	end(len(live)+1-len(victims)-r.limit(), func(Session) bool { return true })
-	return slices.DeleteFunc(rest, func(s Session) bool { return !victims[s.ID] })
+	end(len(rest)+1-r.limit(), func(Session) bool { return true })
+	slices.SortFunc(victims, byActivity)
+	return victims
 }
 
 // byActivity orders sessions by the time they were last active, and is total, so that every instance

@@ -37,6 +37,7 @@ type Command struct {
 	Logins      int           `default:"10000" help:"How many logins that evict, one at a time, and as many in parallel."`
 	Rounds      int           `default:"10" help:"How many turns to make them in. In each, what the parts cost alone is measured too."`
 	Parallel    int           `default:"32" help:"How many logins are under way at a time, where they are parallel."`
+	Procs       int           `default:"1" help:"How many processors each hub that is started may use at a time; 0 is all. They share the machine with Redis and with the load."`
 	Idle        time.Duration `default:"60s" help:"How long to measure the hubs at rest; 0 leaves it out."`
 
 	JSON       bool `name:"json" help:"Print the figures as JSON."`
@@ -83,6 +84,8 @@ func (c *Command) validate() error {
 	switch {
 	case c.Connections < 1 || c.Logins < 1 || c.Rounds < 1 || c.Parallel < 1:
 		return errors.New("--connections, --logins, --rounds and --parallel must be 1 or more")
+	case c.Procs < 0:
+		return errors.New("--procs cannot be negative")
 	case c.Users < 0 || c.Users > c.Connections:
 		return fmt.Errorf("--users %d: want at most one for each of the %d connections", c.Users, c.Connections)
 	case c.limit() > 1000:
@@ -122,7 +125,7 @@ func (c *Command) perRound() int { return (c.Logins + c.Rounds - 1) / c.Rounds }
 // hubs returns the hubs to measure: those at --url, or new ones.
 func (c *Command) hubs(ctx context.Context) (*hubs, error) {
 	if len(c.URL) == 0 {
-		return startHubs(ctx, c.executable, c.Redis)
+		return startHubs(ctx, c.executable, c.Procs, c.Redis)
 	}
 	h := &hubs{key: c.APIKey, pids: c.PID}
 	for _, text := range c.URL {

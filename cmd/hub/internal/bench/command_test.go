@@ -85,7 +85,7 @@ func TestRunStartsAHubAndStopsIt(t *testing.T) {
 
 func TestStoppedRunLeavesNoProcess(t *testing.T) {
 	t.Setenv(playHub, "1")
-	hubs, err := startHubs(t.Context(), "", "")
+	hubs, err := startHubs(t.Context(), "", 1, "")
 	if err != nil {
 		t.Fatal(err)
 	}

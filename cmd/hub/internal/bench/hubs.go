@@ -50,8 +50,8 @@ type process struct {
 }
 
 // startHubs starts two hubs on the given Redis, or without one a single hub on a file of its own, on free ports
-// of loopback.
-func startHubs(ctx context.Context, executable, redis string) (_ *hubs, err error) {
+// of loopback. Each uses so many processors at a time, or as many as it likes if procs is 0.
+func startHubs(ctx context.Context, executable string, procs int, redis string) (_ *hubs, err error) {
 	if executable == "" {
 		if executable, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find this program, to start hubs: %w", err)
@@ -72,7 +72,7 @@ func startHubs(ctx context.Context, executable, redis string) (_ *hubs, err erro
 		stores = [][]string{{"--data", filepath.Join(dir, "hub.db")}}
 	}
 	for _, store := range stores {
-		if err := h.start(executable, store); err != nil {
+		if err := h.start(executable, procs, store); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func startHubs(ctx context.Context, executable, redis string) (_ *hubs, err erro
 }
 
 // start starts a hub.
-func (h *hubs) start(executable string, store []string) error {
+func (h *hubs) start(executable string, procs int, store []string) error {
 	addr, err := freeAddr()
 	if err != nil {
 		return err
@@ -100,6 +100,9 @@ func (h *hubs) start(executable string, store []string) error {
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(set string) bool {
 		return strings.HasPrefix(set, "HUB_")
 	}), "HUB_API_KEY="+h.key)
+	if procs > 0 {
+		p.cmd.Env = append(p.cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", procs))
+	}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = stopTimeout
 	if err := p.cmd.Start(); err != nil {

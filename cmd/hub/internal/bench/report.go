@@ -37,6 +37,7 @@ type Report struct {
 type Calls struct {
 	Empty  Figures  `json:"empty_call"`
 	Redis  *Figures `json:"redis_round_trip,omitempty"`
+	Floor  *Figures `json:"floor,omitempty"` // an empty call and three round trips, one after the other
 	Login  Figures  `json:"login"`
 	Notice Figures  `json:"notice"`
 }
@@ -87,8 +88,8 @@ func (r *Report) add(rounds []round) {
 func newCalls(t turn) Calls {
 	c := Calls{Empty: newFigures(t.empty), Login: newFigures(t.login), Notice: newFigures(t.notice)}
 	if len(t.redis.took) > 0 {
-		figures := newFigures(t.redis)
-		c.Redis = &figures
+		redis, floor := newFigures(t.redis), newFigures(t.floor)
+		c.Redis, c.Floor = &redis, &floor
 	}
 	return c
 }
@@ -149,6 +150,7 @@ func (c Calls) write(line func(string, ...any), title string) {
 	row("empty call", c.Empty)
 	if c.Redis != nil {
 		row("Redis round trip", *c.Redis)
+		row("one, then three", *c.Floor)
 	}
 	row("login that evicts", c.Login)
 	row("notice (kick)", c.Notice)

@@ -59,24 +59,24 @@ type round struct {
 // turn is a slice of each of the calls, made one way.
 type turn struct {
 	empty, redis  sample // redis is empty where there is no Redis to ask
+	floor         sample // an empty call and three round trips, one after the other; likewise
 	login, notice sample
 }
 
 func (t turn) and(other turn) turn {
 	return turn{
-		empty: t.empty.and(other.empty), redis: t.redis.and(other.redis),
+		empty: t.empty.and(other.empty), redis: t.redis.and(other.redis), floor: t.floor.and(other.floor),
 		login: t.login.and(other.login), notice: t.notice.and(other.notice),
 	}
 }
 
 // noticeToFloor returns how many times as long a notice took as its parts alone: an empty call and three
-// round trips to Redis. It is 0 where there is no Redis.
+// round trips to Redis, made in turn as a login makes them. It is 0 where there is no Redis.
 func (r round) noticeToFloor() float64 {
-	if len(r.serial.redis.took) == 0 {
+	if len(r.serial.floor.took) == 0 {
 		return 0
 	}
-	floor := r.serial.empty.p50() + 3*r.serial.redis.p50()
-	return float64(r.serial.notice.p50()) / float64(floor)
+	return float64(r.serial.notice.p50()) / float64(r.serial.floor.p50())
 }
 
 // loginsToEmpty returns how many evicting logins there were for each empty call that the hub could have

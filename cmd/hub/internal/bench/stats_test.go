@@ -57,11 +57,11 @@ func TestMedian(t *testing.T) {
 func TestRatios(t *testing.T) {
 	t.Parallel()
 	slow := round{
-		serial:   turn{empty: of(2, 2, 2), redis: of(1, 1, 1), notice: of(10, 10, 10), login: of(9, 9, 9)},
+		serial:   turn{empty: of(2, 2, 2), redis: of(1, 1, 1), floor: of(5, 5, 5), notice: of(10, 10, 10), login: of(9, 9, 9)},
 		parallel: turn{empty: of(1, 1), login: of(4), notice: of(4)},
 	}
 	fast := round{
-		serial:   turn{empty: of(1, 1, 1), redis: of(1, 1, 1), notice: of(4, 4, 4), login: of(3, 3, 3)},
+		serial:   turn{empty: of(1, 1, 1), redis: of(1, 1, 1), floor: of(4, 4, 4), notice: of(4, 4, 4), login: of(3, 3, 3)},
 		parallel: turn{empty: of(1, 1), login: of(2), notice: of(2)},
 	}
 	var r Report
@@ -95,7 +95,7 @@ func TestRest(t *testing.T) {
 		t.Errorf("CPU: %+v", r)
 	}
 	report := Report{Connections: 20_000, Users: 20_000, Hubs: 2, Redis: true, Parallel: 32, Rest: r}
-	report.add([]round{{serial: turn{empty: of(1), redis: of(1), notice: of(9), login: of(8)}}})
+	report.add([]round{{serial: turn{empty: of(1), redis: of(1), floor: of(4), notice: of(9), login: of(8)}}})
 	var table bytes.Buffer
 	if err := report.writeTable(&table); err != nil {
 		t.Fatal(err)
