@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -120,7 +121,7 @@ func (s *server) authenticate(c *call, req session.Request, password string) err
 		return err
 	}
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
-	if err := s.Registry.LoginFailed(c.Context(), req.User, by); err != nil {
+	if err := s.Registry.LoginFailed(context.WithoutCancel(c.Context()), req.User, by); err != nil {
 		return err
 	}
 	return auth.ErrCredentials

@@ -39,21 +39,30 @@ type parcel struct {
 
 // run runs a script and returns its reply. Its errors wrap session.ErrUnavailable.
 func (p *pipe) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
-	reply, err := p.send(ctx, p.evalsha(ctx, script, keys, args))
+	reply, _, err := p.runOnce(ctx, script, keys, args...)
+	return reply, err
+}
+
+// runOnce runs a script as run does, and reports whether it is certain to have run once: if a connection broke, the
+// script may have run before that already.
+func (p *pipe) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, once bool, err error) {
+	once = true
+	reply, err = p.send(ctx, p.evalsha(ctx, script, keys, args))
 	for sends := 1; err != nil && sends < maxSends && ctx.Err() == nil; sends++ {
 		switch {
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
 			reply, err = script.Eval(ctx, p.client, keys, args...).Result()
 		case brokenConnection(err):
+			once = false
 			reply, err = p.send(ctx, p.evalsha(ctx, script, keys, args))
 		default:
-			return nil, unavailable(err)
+			return nil, once, unavailable(err)
 		}
 	}
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, once, unavailable(err)
 	}
-	return reply, nil
+	return reply, once, nil
 }
 
 func (p *pipe) evalsha(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {

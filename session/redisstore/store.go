@@ -187,7 +187,7 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 	}
 	seen, alive := s.lastLook()
 	k, name := &s.shards[key.Shard()], key.String()
-	reply, err := s.pipe.run(ctx, commitScript,
+	reply, once, err := s.pipe.runOnce(ctx, commitScript,
 		[]string{k.account + name, k.live + name, k.due, k.events, k.told},
 		from, append(c.ID[:], record...), keep, millis(c.Account.Deadline()),
 		name, millis(c.NotAfter), events,
@@ -202,6 +202,10 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 		return session.Snapshot{}, nil
 	case int64(2):
 		return session.Snapshot{}, fmt.Errorf("%w: redis: the change came too late", session.ErrUnavailable)
+	}
+	if !once {
+		// The change may have been made the first time, and others after it: nobody can tell any more.
+		return session.Snapshot{}, fmt.Errorf("%w: redis: the answer was lost", session.ErrUnavailable)
 	}
 	snap, err := s.snapshot(key, reply)
 	if err != nil {
