@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder/websocket"
+	"github.com/go-json-experiment/json"
 )
 
 const (
@@ -100,12 +100,12 @@ func (c *Conn) dismiss(bye *farewell) {
 		return // Serve will send it
 	}
 	c.phase = leaving
-	if bye.message == nil {
-		c.closeLocked(bye.code, bye.reason)
-		return
-	}
 	if err := c.wire.text(c.ws, bye.message); err != nil {
 		c.wire.Close()
+		return
+	}
+	if bye.code == CodeOverloaded {
+		c.closeLocked(bye.code, bye.reason) // there is nothing to acknowledge
 		return
 	}
 	c.hub.count.told.Add(1)
@@ -229,7 +229,7 @@ func (c *Conn) obey(text []byte) error {
 	phase := c.phase
 	c.mu.Unlock()
 	var req request
-	if err := json.Unmarshal(text, &req); err != nil {
+	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
 		return errNotObject
 	}
 	switch {
@@ -281,7 +281,7 @@ func (m *mistake) Error() string { return m.reason }
 var (
 	errBinary    = &mistake{websocket.StatusUnsupportedData, "messages must be text"}
 	errUTF8      = &mistake{websocket.StatusInvalidFramePayloadData, "messages must be UTF-8"}
-	errNotObject = &mistake{websocket.StatusPolicyViolation, "messages must be JSON objects with a type"}
+	errNotObject = &mistake{websocket.StatusPolicyViolation, "messages must be JSON objects of the protocol"}
 	errType      = &mistake{websocket.StatusPolicyViolation, "unknown message type"}
 )
 

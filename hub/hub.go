@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -219,7 +220,10 @@ func (h *Hub) admit(c *Conn, found session.Session, snap session.Snapshot) {
 	crowded := len(c.seat.conns) > h.maxEach
 	h.mu.Unlock()
 	if crowded {
-		h.refuse(c, &farewell{code: CodeOverloaded, reason: "too many connections of this session"})
+		h.refuse(c, &farewell{
+			message: encode(reconnect{Type: "reconnect", AfterMS: overloadedFor.Milliseconds()}),
+			code:    CodeOverloaded, reason: "too many connections of this session",
+		})
 		return
 	}
 	message := encode(welcome{
@@ -293,11 +297,15 @@ func (h *Hub) Ready() error {
 	return nil
 }
 
-// Instances returns the instances that were alive at this one's last beat, itself included.
-func (h *Hub) Instances() []session.Instance {
+// Instances returns the instances that were alive at this one's last beat, itself included. It returns
+// session.ErrUnavailable, wrapped, if that was too long ago to tell.
+func (h *Hub) Instances() ([]session.Instance, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]session.Instance(nil), h.alive...)
+	if h.beatAt == 0 || h.wheel.now()-h.beatAt > session.LeaseTTL {
+		return nil, fmt.Errorf("%w: which instances are alive is not known", session.ErrUnavailable)
+	}
+	return slices.Clone(h.alive), nil
 }
 
 // Stats are this instance's counts: of what is open now, and of what has happened since it started.

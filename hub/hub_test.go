@@ -149,6 +149,13 @@ func TestActivityElsewhereIsAskedFor(t *testing.T) {
 		if m := c.next(); m["type"] != "session.expiring" || time.Since(start) < 9*time.Minute {
 			t.Fatalf("after %s: %v, want the warning a minute before ten have passed since the activity", time.Since(start), m)
 		}
+		if err = s.reg.Touch(context.Background(), session.Mark{Key: cred.Key, Session: cred.ID, IdleTimeout: 10 * time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		start = time.Now()
+		if m := c.next(); m["type"] != "session.renewed" || time.Since(start) > 3*time.Second {
+			t.Fatalf("after %s: %v, want session.renewed soon after the activity", time.Since(start), m)
+		}
 	})
 }
 
@@ -183,6 +190,9 @@ func TestLimits(t *testing.T) {
 		cred := s.login("alice", "laptop")
 		s.twoTabs(cred)
 		third := s.dial(cred)
+		if m := third.next(); m["type"] != "reconnect" || m["after_ms"] == 0.0 {
+			t.Errorf("got %v, want to be asked to come back later", m)
+		}
 		third.closedWith(hub.CodeOverloaded, "")
 		synctest.Wait()
 		s.connected(s.login("bob", "laptop"))

@@ -28,6 +28,9 @@ const (
 	CodeOverloaded = websocket.StatusTryAgainLater  // 1013
 )
 
+// overloadedFor is how long a client is asked to stay away after CodeOverloaded.
+const overloadedFor = 5 * time.Second
+
 // CodeFor returns the close code for the reason a session ended.
 func CodeFor(reason session.Reason) websocket.StatusCode {
 	switch reason {
@@ -91,7 +94,7 @@ type request struct {
 	ID   string `json:"id"`
 }
 
-// farewell is the last thing a connection is told: a message, if any, and the close code with its reason.
+// farewell is the last thing a connection is told: a message, and the close code with its reason.
 type farewell struct {
 	message []byte
 	code    websocket.StatusCode

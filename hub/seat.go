@@ -10,8 +10,8 @@ import (
 const (
 	// warnBefore is how long before idle expiry a session is warned, or a tenth of its timeout where that is less.
 	warnBefore = time.Minute
-	// recheckEvery is how often a warned session is looked up that has connections elsewhere too: activity there
-	// must be heard of here.
+	// recheckEvery is how often a warned session is looked up: activity that the store has heard of, from another
+	// instance or by a heartbeat, must be heard of here.
 	recheckEvery = 2 * time.Second
 )
 
@@ -144,20 +144,12 @@ func (h *Hub) warn(s *seat, snap session.Snapshot) {
 	s.learnLocked(found, snap)
 	now := h.wheel.now()
 	ends, warnAt := s.idleAtLocked()
-	elsewhere := false
-	for _, route := range snap.Routes {
-		elsewhere = elsewhere || route.Session == s.id && route.Instance != h.instance
-	}
 	again, first := s.warned && now < warnAt, !s.warned && warnAt != 0 && now >= warnAt && now < ends
 	if first {
 		s.warned = true
 	}
 	if s.warned && !again {
-		next := max(ends, now+wheelTick)
-		if elsewhere {
-			next = min(next, now+recheckEvery)
-		}
-		h.wheel.set(&s.alarm, next)
+		h.wheel.set(&s.alarm, min(max(ends, now+wheelTick), now+recheckEvery))
 	}
 	conns := s.connsLocked()
 	h.mu.Unlock()
