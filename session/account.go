@@ -76,9 +76,10 @@ type Outcome struct {
 	Ended []Session
 	// Expired are the sessions that had run out by then.
 	Expired []Session
-	// Standing are the live sessions that were in the way, if rejected or challenged, and Limit is the rule's.
-	Standing []Session
+	// Limit is the one that was in the way, if rejected or challenged: the kind's where room among the kind is
+	// enough, else that of all. Standing are the live sessions that it counts.
 	Limit    int
+	Standing []Session
 	// Ticket is the question, if challenged.
 	Ticket Ticket
 	// Repeated says that the login had been admitted before, and its answer was lost.
@@ -96,18 +97,19 @@ func (a Account) Admit(req Request, rule Rule, now time.Time) (Account, Outcome)
 		return a, done
 	}
 	a, expired := a.Expire(now)
-	out := Outcome{Expired: expired, Limit: rule.Limit}
+	out := Outcome{Expired: expired}
 	newcomer := req.session(rule, now)
 
 	same := func(s Session) bool { return s.Device.ID == req.Device.ID }
 	others := slices.DeleteFunc(slices.Clone(a.Live), same)
 	victims, fits := req.makeRoom(others, rule)
 	if !fits {
+		out.Limit, out.Standing = req.inTheWay(a.Live, others, rule)
 		if rule.Policy == Reject {
-			out.Verdict, out.Standing = Rejected, a.Live
+			out.Verdict = Rejected
 			return a, out
 		}
-		out.Verdict, out.Standing = Challenged, a.Live
+		out.Verdict = Challenged
 		out.Ticket = Ticket{Digest: req.Ticket, ExpiresAt: now.Add(TicketLifetime), Request: req, Rule: rule}
 		a.Tickets = append(slices.Clone(a.Tickets), out.Ticket)
 		a.Tickets = a.Tickets[max(0, len(a.Tickets)-maxTickets):]
@@ -150,6 +152,19 @@ func (req Request) makeRoom(others []Session, rule Rule) (victims []ID, ok bool)
 		victims = append(victims, s.ID)
 	}
 	return victims, forced || len(victims) == 0
+}
+
+// inTheWay returns the limit that keeps the login out, and which of the live sessions it counts. Where both the
+// kind's and that of all do, it is the one under which the user can make room for both.
+func (req Request) inTheWay(live, others []Session, rule Rule) (limit int, standing []Session) {
+	otherKind := func(s Session) bool { return s.Device.Kind != req.Device.Kind }
+	if limit, ok := rule.LimitByKind[req.Device.Kind]; ok && limit != Unlimited {
+		excess := len(drop(others, otherKind)) + 1 - limit
+		if excess > 0 && excess >= len(others)+1-rule.limit() {
+			return limit, drop(live, otherKind)
+		}
+	}
+	return rule.limit(), live
 }
 
 // session returns the session that the login opens.
