@@ -134,7 +134,26 @@ func (c *Conn) send(message []byte) {
 }
 
 // wake implements alarmed: a ping is due, or a pong, or the time to leave has come.
-func (c *Conn) wake() { go c.onAlarm() }
+func (c *Conn) wake() {
+	if !c.answersPings() {
+		go c.onAlarm()
+	}
+}
+
+// answersPings reports whether a pong was due and has come, and then waits for the next ping.
+func (c *Conn) answersPings() bool {
+	if !c.heard.Load() || !c.mu.TryLock() {
+		return false
+	}
+	defer c.mu.Unlock()
+	now := c.hub.wheel.now()
+	if c.phase != open || !c.pinged || c.leaveAt != 0 {
+		return false
+	}
+	c.pinged = false
+	c.hub.wheel.set(&c.alarm, now+pingEvery-pongWithin)
+	return true
+}
 
 func (c *Conn) onAlarm() {
 	now := c.hub.wheel.now()
@@ -154,7 +173,7 @@ func (c *Conn) onAlarm() {
 	case c.pinged && !c.heard.Load():
 		c.loseLocked()
 	case c.pinged:
-		c.pinged = false
+		c.pinged = false // it was heard meanwhile, or is about to leave
 		c.hub.wheel.set(&c.alarm, sooner(now+pingEvery-pongWithin, c.leaveAt))
 	default:
 		c.pinged = true

@@ -52,6 +52,9 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // NewWire returns the Wire of a connection that was hijacked from an HTTP server, and the buffers to hand to
 // the WebSocket library. What the server had already read into hijacked is kept.
 func NewWire(conn net.Conn, hijacked *bufio.ReadWriter) (*Wire, *bufio.ReadWriter) {
+	if tcp, ok := conn.(interface{ SetKeepAlive(bool) error }); ok {
+		tcp.SetKeepAlive(false) // the hub's own pings do that, and reach through proxies
+	}
 	w := &Wire{Conn: conn, spentAt: time.Now()}
 	if n := hijacked.Reader.Buffered(); n > 0 {
 		early, _ := hijacked.Reader.Peek(n)

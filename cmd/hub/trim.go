@@ -14,10 +14,10 @@ import (
 const (
 	trimEvery = 10 * time.Second
 	// worthwhile is how many bytes must be there to be given back.
-	worthwhile = 16 << 20
+	worthwhile = 8 << 20
 	// headroom is how much may be allocated between two collections at least. A hub with few connections has a
 	// small heap, and under load would collect it dozens of times a second.
-	headroom = 64 << 20
+	headroom = 16 << 20
 )
 
 // heap is what a trimmer looks at, in bytes.

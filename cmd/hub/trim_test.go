@@ -13,7 +13,7 @@ func TestTrimmer(t *testing.T) {
 	}{
 		{"after a storm", 1 * mb, 20 * mb, 200 * mb, true},
 		{"during a storm", 500 * mb, 200 * mb, 200 * mb, false},
-		{"nothing to give", 1 * mb, 20 * mb, 10 * mb, false},
+		{"nothing to give", 1 * mb, 20 * mb, 5 * mb, false},
 		{"many sockets that are kept alive", 20 * mb, 200 * mb, 50 * mb, true},
 		{"many sockets that are busy", 60 * mb, 200 * mb, 50 * mb, false},
 	}
