@@ -239,7 +239,10 @@ type statsAnswer struct {
 }
 
 func (s *server) stats(*call, *none) (*statsAnswer, error) {
-	all := s.Hub.Instances()
+	all, err := s.Hub.Instances()
+	if err != nil {
+		return nil, err
+	}
 	sum := &statsAnswer{Instances: len(all)}
 	for _, i := range all {
 		sum.Connections += i.Connections
@@ -267,7 +270,10 @@ type instanceView struct {
 }
 
 func (s *server) instances(*call, *none) (*instancesAnswer, error) {
-	all := s.Hub.Instances()
+	all, err := s.Hub.Instances()
+	if err != nil {
+		return nil, err
+	}
 	answer := &instancesAnswer{Instances: make([]instanceView, len(all))}
 	for i, in := range all {
 		answer.Instances[i] = instanceView{
