@@ -80,6 +80,8 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 	c.mu.Unlock()
 	if bye != nil {
 		c.dismiss(bye)
+	} else if warning := c.hub.warning(c.seat); warning != nil {
+		c.send(warning)
 	}
 	go c.wait()
 }

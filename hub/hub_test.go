@@ -104,14 +104,22 @@ func TestLogoutIsToldToAllTabs(t *testing.T) {
 func TestIdleSessionsAreWarnedRenewedAndEnded(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 		s.rule.IdleTimeout = 30 * time.Minute
-		c, tab := s.twoTabs(s.login("alice", "laptop"))
+		cred := s.login("alice", "laptop")
+		c, tab := s.twoTabs(cred)
 		start := time.Now()
 		m := c.next()
 		if took := time.Since(start); m["type"] != "session.expiring" || took < 29*time.Minute || took > 29*time.Minute+time.Second {
 			t.Fatalf("after %s: %v, want session.expiring a minute before the end", took, m)
 		}
 		tab.next()
+		late := s.connected(s.login("bob", "laptop")) // who is not concerned
 		time.Sleep(30 * time.Second)
+		third := s.connected(cred)
+		if m := third.next(); m["type"] != "session.expiring" || m["in_ms"].(float64) > 31_000 {
+			t.Fatalf("a tab opened after the warning got %v, want the warning", m)
+		}
+		third.CloseNow()
+		late.CloseNow()
 		tab.say(`{"type":"activity"}`)
 		for _, each := range []*socket{c, tab} {
 			if m := each.next(); m["type"] != "session.renewed" {

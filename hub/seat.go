@@ -164,6 +164,19 @@ func (h *Hub) warn(s *seat, snap session.Snapshot) {
 	}
 }
 
+// warning returns the message for a connection that comes when its session has been warned already; nil if it has
+// not.
+func (h *Hub) warning(s *seat) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !s.warned {
+		return nil
+	}
+	ends, _ := s.idleAtLocked()
+	left := ends - h.wheel.now()
+	return encode(expiring{Type: "session.expiring", At: h.clock(left), InMS: left.Milliseconds()})
+}
+
 // clock returns the time that lies so far ahead, by the store's clock as far as it is known.
 func (h *Hub) clock(ahead time.Duration) session.Timestamp {
 	return session.Timestamp(time.Now().Add(time.Duration(h.skew.Load())).Add(ahead))
