@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,10 +66,11 @@ func TestCluster(t *testing.T) {
 		t.Fatal(errors)
 	}
 	var hubs []string
+	var processes []*process
 	for range 2 {
 		hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+redis.URL(), "--api-key="+testKey,
 			"--htpasswd="+users, "--trusted-proxy=127.0.0.1", "--drain=1s")
-		hubs = append(hubs, hub.address(t))
+		hubs, processes = append(hubs, hub.address(t)), append(processes, hub)
 	}
 	for _, hub := range hubs {
 		awaitStatus(t, "http://"+hub+"/readyz", http.StatusOK)
@@ -101,6 +104,16 @@ func TestCluster(t *testing.T) {
 		}
 	})
 
+	t.Run("users of any characters", func(t *testing.T) { testOddUsers(t, front, hubs[0]) })
+
+	t.Run("what is the operator's own", func(t *testing.T) {
+		for _, path := range []string{"/metrics", "/readyz", "//metrics", "/%6Detrics", "/v1/../readyz"} {
+			if status, err := statusOf(t, front+path); err != nil || status != http.StatusNotFound {
+				t.Errorf("%s: %d, %v; want 404", path, status, err)
+			}
+		}
+	})
+
 	t.Run("the client's address is the true one", func(t *testing.T) {
 		login := map[string]any{"username": "alice", "password": "open sesame"}
 		status, first := call(t, http.DefaultClient, http.MethodPost, front+"/v1/login", login)
@@ -118,7 +131,113 @@ func TestCluster(t *testing.T) {
 			t.Errorf("who ended it, by the notice: %s", text)
 		}
 	})
+
+	// The last one, since it takes the store away.
+	t.Run("without a store", func(t *testing.T) {
+		token := openSession(t, front, "carol")
+		redis.Kill(t)
+		for range 5 { // more than there are hubs, so that nginx could take them for dead
+			for _, r := range []struct{ method, path, key, body string }{
+				{http.MethodGet, "/v1/session", token, ""},
+				{http.MethodGet, "/v1/admin/users/carol/sessions", testKey, ""},
+				{http.MethodPost, "/v1/admin/sessions", testKey, `{"user":"carol"}`},
+				{http.MethodPost, "/v1/login", "", `{"username":"alice","password":"open sesame"}`},
+				{http.MethodDelete, "/v1/session", token, ""},
+			} {
+				wantUnavailable(t, r.method, front+r.path, r.key, r.body)
+			}
+		}
+		redis.Restart(t)
+		for _, hub := range hubs {
+			awaitStatus(t, "http://"+hub+"/readyz", http.StatusOK)
+		}
+		openSession(t, front, "carol")
+	})
+
+	t.Run("without a hub", func(t *testing.T) {
+		for _, p := range processes {
+			if err := p.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-p.gone
+		}
+		wantUnavailable(t, http.MethodGet, front+"/healthz", "", "")
+		wantUnavailable(t, http.MethodPost, front+"/v1/admin/sessions", testKey, `{"user":"carol"}`)
+	})
 }
+
+// wantUnavailable wants the 503 of a hub without its store: a problem, and when to come back.
+func wantUnavailable(t *testing.T, method, url, key, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(within(t), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var problem struct{ Status int }
+	err = json.NewDecoder(resp.Body).Decode(&problem)
+	retry, late := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Content-Type") != "application/problem+json" ||
+		err != nil || problem.Status != http.StatusServiceUnavailable || late != nil || retry < 1 {
+		t.Errorf("%s %s: %d %v, problem %+v, %v", method, url, resp.StatusCode, resp.Header, problem, err)
+	}
+}
+
+// testOddUsers opens, lists and ends sessions of users whose names are hard on a path. Two kinds of them nginx does
+// not let through; their paths work at a hub itself.
+func testOddUsers(t *testing.T, front, hub string) {
+	for _, test := range []struct {
+		user    string
+		refused bool // by nginx
+	}{
+		{user: "with space  s "},
+		{user: "a/b//c/"},
+		{user: `back\slash`},
+		{user: "{curly} [square]"},
+		{user: `"double" 'single'`},
+		{user: "new\nline\r\n\ttab"},
+		{user: "percent%41%2f%"},
+		{user: "a?b=c&d#e;f+g"},
+		{user: "😀 Zoë 日本"},
+		{user: strings.Repeat("/é", 85) + "x"},
+		{user: strings.Repeat("x", 256)},
+		{user: "."},
+		{user: ".."},
+		{user: "nul\x00", refused: true},
+		{user: "../../../../../..", refused: true},
+	} {
+		sessions := "/v1/admin/users/" + escapeUser(test.user) + "/sessions"
+		openSession(t, front, test.user)
+		base := front
+		if test.refused {
+			if status, err := statusOf(t, front+sessions); err != nil || status != http.StatusBadRequest {
+				t.Errorf("%q through nginx: %d, %v; want 400", test.user, status, err)
+			}
+			base = "http://" + hub
+		}
+		status, list := call(t, http.DefaultClient, http.MethodGet, base+sessions, nil)
+		live, _ := list["sessions"].([]any)
+		if status != http.StatusOK || len(live) != 1 || live[0].(map[string]any)["user"] != test.user {
+			t.Errorf("the sessions of %q: %d %v", test.user, status, list)
+			continue
+		}
+		status, answer := call(t, http.DefaultClient, http.MethodDelete, base+sessions, nil)
+		if ended, _ := answer["ended"].([]any); status != http.StatusOK || len(ended) != 1 {
+			t.Errorf("ending those of %q: %d %v", test.user, status, answer)
+		}
+	}
+}
+
+// escapeUser makes a user one part of a path, one of dots alone too.
+func escapeUser(user string) string { return strings.ReplaceAll(url.PathEscape(user), ".", "%2E") }
 
 // wantSuperseded reads a socket's notice and close code.
 func wantSuperseded(t *testing.T, ws *websocket.Conn) map[string]any {
