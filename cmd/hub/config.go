@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -144,6 +145,9 @@ func flagText(node ast.Node, flag *kong.Flag) (string, error) {
 		}
 		if !flag.IsSlice() {
 			return "", errors.New("want a single value, not a list")
+		}
+		if flag.Tag.Sep == -1 { // none
+			return strings.Join(list, " "), nil
 		}
 		return kong.JoinEscaped(list, flag.Tag.Sep), nil
 	case *ast.MappingNode:

@@ -110,7 +110,7 @@ log-level: debug
 		Listen: "127.0.0.1:9000", Redis: "redis://h:1", Data: "/var/lib/hub.db",
 		Limit: -1, LimitKind: map[session.Kind]int{session.Web: 2, session.Mobile: 1}, Policy: session.Ask,
 		IdleTimeout: 45 * time.Minute,
-		Htpasswd:    "users", APIKey: []string{"0123456789012345", "with,comma,0123456789"},
+		Htpasswd:    "users", APIKey: []string{"0123456789012345 with,comma,0123456789"},
 		AllowOrigin: []string{"https://app.example"}, PublicURL: "https://hub.example", ClearSiteData: true,
 		MaxConnections: 15000, MaxConnectionsPerSession: 3, Drain: 5 * time.Second,
 		logFlags: logFlags{LogFormat: "json", LogLevel: slog.LevelDebug},
@@ -193,6 +193,50 @@ func TestLimitKindIsRepeatable(t *testing.T) {
 	line, err = parseLine(t, "serve")
 	if err != nil || !reflect.DeepEqual(line.Serve.LimitKind, want) {
 		t.Errorf("environment: got %v, %v", line.Serve.LimitKind, err)
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	const half, plain = "fedcba9876543210", "0123456789012345"
+	const comma = half + "," + plain + "9"
+	tests := []struct {
+		name, file, env string
+		flags           []string
+		want            []string
+	}{
+		{name: "flag", flags: []string{"--api-key", comma}, want: []string{comma}},
+		{name: "two flags", flags: []string{"--api-key=" + comma, "--api-key=" + plain}, want: []string{comma, plain}},
+		{name: "environment", env: comma, want: []string{comma}},
+		{name: "several in the environment", env: " " + comma + "\n" + plain + " ", want: []string{comma, plain}},
+		{name: "file", file: "api-key: " + comma, want: []string{comma}},
+		{name: "several in the file", file: "api-key: [\"" + comma + "\", \"" + plain + "\"]", want: []string{comma, plain}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			args := append([]string{"serve"}, test.flags...)
+			if test.file != "" {
+				args = append(args, "--config", configure(t, test.file))
+			}
+			if test.env != "" {
+				t.Setenv("HUB_API_KEY", test.env)
+			}
+			line, err := parseLine(t, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := line.Serve.options()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range test.want {
+				if !o.apiKeys.Valid(key) {
+					t.Errorf("%q is no key", key)
+				}
+			}
+			if o.apiKeys.Valid(half) {
+				t.Errorf("half of %q is a key", comma)
+			}
+		})
 	}
 }
 

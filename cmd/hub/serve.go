@@ -28,8 +28,8 @@ type serveCommand struct {
 	MaxLifetime time.Duration        `default:"0" env:"HUB_MAX_LIFETIME" help:"How long a session lives whatever happens; 0 is for ever."`
 
 	Htpasswd      string   `placeholder:"FILE" env:"HUB_HTPASSWD" help:"Users who may sign in by password; see hub passwd."`
-	APIKey        []string `name:"api-key" placeholder:"KEY" env:"HUB_API_KEY" help:"Key for apps and operators, 16 characters or more. Repeatable. Others on the machine can see flags: better in the environment or the file."`
-	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app that may use the client API with cookies. Repeatable."`
+	APIKey        []string `name:"api-key" sep:"none" placeholder:"KEY" env:"HUB_API_KEY" help:"Key for apps and operators, 16 characters or more. Repeatable; in the environment, with spaces between. Others on the machine can see flags: better in the environment or the file."`
+	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app whose pages may call the client API. The cookie reaches the hub from pages of its own site only (https://app.example.com for hub.example.com); those of other sites send a Bearer token. Repeatable."`
 	TrustedProxy  []cidr   `placeholder:"CIDR" env:"HUB_TRUSTED_PROXY" help:"Proxy whose X-Forwarded-For is believed. Repeatable."`
 	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
 	ClearSiteData bool     `env:"HUB_CLEAR_SITE_DATA" help:"Have browsers forget all they keep of this site when a user signs out."`
@@ -110,7 +110,8 @@ func (c *serveCommand) addresses(o *nodeOptions) (err error) {
 
 // signIn sees to it that there is a way to sign in.
 func (c *serveCommand) signIn(o *nodeOptions) (err error) {
-	keys := slices.DeleteFunc(slices.Clone(c.APIKey), func(key string) bool { return key == "" })
+	// No key has a space in it, and a variable may hold several.
+	keys := strings.Fields(strings.Join(c.APIKey, " "))
 	if c.Htpasswd == "" && len(keys) == 0 {
 		return badUsage("no way to sign in: give --htpasswd FILE (made by `hub passwd FILE USER`), --api-key KEY, or both")
 	}
