@@ -16,6 +16,7 @@ COPY --from=build --chown=nonroot:nonroot /out/data /data
 WORKDIR /data
 USER nonroot
 EXPOSE 8080
+# It asks where HUB_LISTEN says, or port 8080.
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 CMD ["/hub", "healthcheck"]
 ENTRYPOINT ["/hub"]
 CMD ["serve"]

@@ -1,4 +1,4 @@
-# What a developer runs is what CI runs: `make test`.
+# What a developer runs is what CI runs: `make test`. On a machine without make, .ci/run installs it first.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
