@@ -50,7 +50,8 @@ type Conn struct {
 	wire *Wire
 
 	alarm alarm
-	heard atomic.Bool // something has come since the last ping
+	dueAt time.Duration // guarded by mu: what the alarm is for is due then, and not before
+	heard atomic.Bool   // something has come since the last ping
 
 	mu      sync.Mutex    // also held while writing, so that nothing follows a farewell
 	phase   phase         // guarded by mu
@@ -71,7 +72,7 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 		if err := wire.text(ws, c.welcome); err != nil {
 			wire.Close()
 		}
-		c.hub.wheel.set(&c.alarm, sooner(c.hub.wheel.now()+rand.N(pingEvery), c.leaveAt))
+		c.setAlarmLocked(sooner(c.hub.wheel.now()+rand.N(pingEvery), c.leaveAt))
 	}
 	if c.hub.stopped.Load() {
 		wire.Close()
@@ -111,7 +112,7 @@ func (c *Conn) dismiss(bye *farewell) {
 		return
 	}
 	c.hub.count.told.Add(1)
-	c.hub.wheel.set(&c.alarm, c.hub.wheel.now()+ackWithin)
+	c.setAlarmLocked(c.hub.wheel.now() + ackWithin)
 }
 
 // closeLocked sends the close frame. Whoever reads goes on until the client's own.
@@ -120,7 +121,12 @@ func (c *Conn) closeLocked(code websocket.StatusCode, reason string) {
 	if err := c.wire.goodbye(code, reason); err != nil {
 		c.wire.Close()
 	}
-	c.hub.wheel.set(&c.alarm, c.hub.wheel.now()+closeWithin)
+	c.setAlarmLocked(c.hub.wheel.now() + closeWithin)
+}
+
+func (c *Conn) setAlarmLocked(at time.Duration) {
+	c.dueAt = at
+	c.hub.wheel.set(&c.alarm, at)
 }
 
 // send sends a message to a client that has been welcomed and not yet been told to leave.
@@ -149,11 +155,11 @@ func (c *Conn) answersPings() bool {
 	}
 	defer c.mu.Unlock()
 	now := c.hub.wheel.now()
-	if c.phase != open || !c.pinged || c.leaveAt != 0 {
+	if c.phase != open || !c.pinged || c.leaveAt != 0 || now < c.dueAt {
 		return false
 	}
 	c.pinged = false
-	c.hub.wheel.set(&c.alarm, now+pingEvery-pongWithin)
+	c.setAlarmLocked(now + pingEvery - pongWithin)
 	return true
 }
 
@@ -165,6 +171,8 @@ func (c *Conn) onAlarm() {
 	}
 	defer c.mu.Unlock()
 	switch {
+	case now < c.dueAt: // it went off for what has been overtaken
+		c.hub.wheel.set(&c.alarm, c.dueAt)
 	case c.phase == leaving:
 		c.closeLocked(c.bye.code, c.bye.reason)
 	case c.phase == closing:
@@ -176,7 +184,7 @@ func (c *Conn) onAlarm() {
 		c.loseLocked()
 	case c.pinged:
 		c.pinged = false // it was heard meanwhile, or is about to leave
-		c.hub.wheel.set(&c.alarm, sooner(now+pingEvery-pongWithin, c.leaveAt))
+		c.setAlarmLocked(sooner(now+pingEvery-pongWithin, c.leaveAt))
 	default:
 		c.pinged = true
 		c.heard.Store(false)
@@ -184,7 +192,7 @@ func (c *Conn) onAlarm() {
 			c.loseLocked()
 			return
 		}
-		c.hub.wheel.set(&c.alarm, sooner(now+pongWithin, c.leaveAt))
+		c.setAlarmLocked(sooner(now+pongWithin, c.leaveAt))
 	}
 }
 
@@ -237,6 +245,7 @@ func (c *Conn) receive() error {
 	if err != nil {
 		return err
 	}
+	c.hear() // also for a pong between the pieces of the message, which the library has read
 	c.wire.SetReadDeadline(time.Time{})
 	if !utf8.Valid(text) {
 		return errUTF8
@@ -279,12 +288,13 @@ func (c *Conn) close(err error) {
 	c.mu.Lock()
 	bye, sent := c.bye, c.phase == closing
 	c.phase = closing
+	c.setAlarmLocked(c.hub.wheel.now() + closeWithin)
 	c.mu.Unlock()
 	if code, reason := codeFor(err); code != 0 && !sent {
 		if bye != nil {
 			code, reason = bye.code, bye.reason
 		}
-		c.wire.SetReadDeadline(time.Time{})
+		c.wire.SetReadDeadline(time.Now().Add(closeWithin))
 		c.ws.Close(code, reason)
 	}
 	c.ws.CloseNow()

@@ -57,7 +57,7 @@ func (c *Conn) sendOff(after time.Duration) {
 	defer c.mu.Unlock()
 	c.leaveAt = c.hub.wheel.now() + after
 	if c.phase == open {
-		c.hub.wheel.set(&c.alarm, c.leaveAt)
+		c.setAlarmLocked(c.leaveAt)
 	}
 }
 

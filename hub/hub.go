@@ -63,21 +63,23 @@ type Hub struct {
 	lanes    [session.Shards]lane
 
 	mu       sync.Mutex
-	seats    map[session.ID]*seat         // guarded by mu
-	parting  map[*Conn]struct{}           // guarded by mu: told, and not yet closed
-	open     int                          // guarded by mu: connections, from Attach to gone
-	epoch    uint64                       // guarded by mu: of the latest route
-	draining bool                         // guarded by mu
-	empty    chan struct{}                // guarded by mu: closed when draining and no connection is left
-	dirty    []*seat                      // guarded by mu: with activity to flush
-	receipts []session.Mark               // guarded by mu: to flush
-	detached map[session.ID]session.Route // guarded by mu: to flush, the newest of each session
-	alive    []session.Instance           // guarded by mu: as of the last beat
-	beatAt   time.Duration                // guarded by mu: the last good beat
+	seats    map[place]*seat         // guarded by mu
+	parting  map[*Conn]struct{}      // guarded by mu: told, and not yet closed
+	open     int                     // guarded by mu: connections, from Attach to gone
+	epoch    uint64                  // guarded by mu: of the latest route
+	draining bool                    // guarded by mu
+	empty    chan struct{}           // guarded by mu: closed when draining and no connection is left
+	dirty    []*seat                 // guarded by mu: with activity to flush
+	receipts []session.Mark          // guarded by mu: to flush
+	detached map[place]session.Route // guarded by mu: to flush, the newest of each session
+	alive    []session.Instance      // guarded by mu: as of the last beat
+	beatAt   time.Duration           // guarded by mu: the last good beat
 
-	stopped atomic.Bool  // Run is ending: nobody is served any more
-	skew    atomic.Int64 // the store's clock less ours, in ns
-	count   counts
+	joins     atomic.Int64 // how often the inbox has subscribed
+	sweepFrom atomic.Int64 // since the start, in ns: when to expire accounts again
+	stopped   atomic.Bool  // Run is ending: nobody is served any more
+	skew      atomic.Int64 // the store's clock less ours, in ns
+	count     counts
 }
 
 // counts are of what has happened since the start.
@@ -97,11 +99,11 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 		looks:    make(chan struct{}, 64),
 		wakeUp:   make(chan struct{}, 1),
 		check:    make(chan struct{}, 1),
-		seats:    make(map[session.ID]*seat),
+		seats:    make(map[place]*seat),
 		parting:  make(map[*Conn]struct{}),
 		empty:    make(chan struct{}),
 		leased:   make(chan struct{}),
-		detached: make(map[session.ID]session.Route),
+		detached: make(map[place]session.Route),
 	}
 	if h.instance == "" {
 		h.instance = uuid.NewString()
@@ -154,6 +156,8 @@ func (h *Hub) Attach(ctx context.Context, cred session.Credential) (*Conn, error
 		h.refuse(c, ended(cred.ID, over.Ending))
 	case err != nil:
 		h.gone(c)
+		// The route may yet be recorded, by a command that is still on its way.
+		time.AfterFunc(2*storeTimeout, func() { h.detachAgain(c.seat) })
 		return nil, err
 	default:
 		h.admit(c, found, snap)
@@ -189,13 +193,12 @@ func (h *Hub) register(cred session.Credential) (*Conn, session.Route, error) {
 	if h.max > 0 && h.open >= h.max {
 		return nil, session.Route{}, ErrFull
 	}
-	s := h.seats[cred.ID]
-	if s == nil || s.key != cred.Key {
-		s = &seat{hub: h, key: cred.Key, id: cred.ID}
+	at := place{cred.Key, cred.ID}
+	s := h.seats[at]
+	if s == nil {
+		s = &seat{hub: h, place: at}
 		s.alarm.owner = s
-		if h.seats[cred.ID] == nil {
-			h.seats[cred.ID] = s
-		}
+		h.seats[at] = s
 	}
 	c := &Conn{hub: h, seat: s}
 	c.alarm.owner = c
@@ -256,15 +259,25 @@ func (h *Hub) leaveLocked(c *Conn) {
 		}
 		s.conns = append(s.conns[:i], s.conns[i+1:]...)
 		s.conns = s.conns[:len(s.conns):len(s.conns)]
-		h.detached[s.id] = h.routeLocked(s)
+		h.detached[s.place] = h.routeLocked(s)
 		break
 	}
 	if len(s.conns) == 0 {
 		h.wheel.stop(&s.alarm)
-		if h.seats[s.id] == s {
-			delete(h.seats, s.id)
+		if h.seats[s.place] == s {
+			delete(h.seats, s.place)
 		}
 	}
+}
+
+// detachAgain tells the store once more how many connections of a session are here.
+func (h *Hub) detachAgain(s *seat) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.seats[s.place]; now != nil {
+		s = now
+	}
+	h.detached[s.place] = h.routeLocked(s)
 }
 
 // gone ends a connection's time in the hub. It is called once for each.

@@ -27,10 +27,12 @@ type lane struct {
 	sent session.Mailed // guarded by mu: the store's last one, when it was last asked
 }
 
-// joined is called by the inbox after each subscription: what was sent before may be lost.
+// joined is called by the inbox after each subscription: what was sent before may be lost. From the second one on
+// the store may be another one too, a copy to which it has failed over, that never knew some route or login.
 func (h *Hub) joined() {
+	again := h.joins.Add(1) > 1
 	for shard := range h.lanes {
-		h.lanes[shard].mark(func(l *lane) { l.gap = true })
+		h.lanes[shard].mark(func(l *lane) { l.gap, l.lost = true, l.lost || again })
 	}
 	h.checkSoon()
 }
@@ -61,7 +63,7 @@ func (h *Hub) deliver(message []byte) {
 	case n.Mailed == l.read:
 		l.mu.Unlock()
 		return // it has come twice
-	case n.Mailed.Number == l.read.Number+1:
+	case !l.gap && n.Mailed.Number == l.read.Number+1:
 		l.read = n.Mailed
 	default:
 		// Some are missing, or the store was reset and counts anew. The sessions of this one are told now; what
@@ -79,14 +81,14 @@ func (h *Hub) tell(n session.Notice) {
 		if event.Type != session.SessionEnded || event.Session == nil || event.Session.Ended == nil {
 			continue
 		}
-		h.dismiss(event.Session.ID, *event.Session.Ended)
+		h.dismiss(place{session.KeyOf(event.User), event.Session.ID}, *event.Session.Ended)
 	}
 }
 
 // dismiss tells a session's connections here that it has ended, and returns how many there were.
-func (h *Hub) dismiss(id session.ID, ending session.Ending) int {
+func (h *Hub) dismiss(at place, ending session.Ending) int {
 	h.mu.Lock()
-	s := h.seats[id]
+	s := h.seats[at]
 	if s == nil {
 		h.mu.Unlock()
 		return 0
@@ -96,10 +98,10 @@ func (h *Hub) dismiss(id session.ID, ending session.Ending) int {
 	for _, c := range conns {
 		h.parting[c] = struct{}{}
 	}
-	delete(h.seats, id)
+	delete(h.seats, at)
 	h.wheel.stop(&s.alarm)
 	h.mu.Unlock()
-	bye := ended(id, ending)
+	bye := ended(at.id, ending)
 	for _, c := range conns {
 		go c.dismiss(bye)
 	}
@@ -273,7 +275,7 @@ func (h *Hub) lookedEnded(s *seat, found session.Session, now time.Time) {
 	if found.Ended != nil {
 		ending = *found.Ended
 	}
-	if h.dismiss(s.id, ending) > 0 {
+	if h.dismiss(s.place, ending) > 0 {
 		h.count.late.Add(1)
 	}
 }

@@ -15,11 +15,17 @@ const (
 	recheckEvery = 2 * time.Second
 )
 
-// seat is a session's place at this instance: its connections here, and when it runs out.
-type seat struct {
-	hub *Hub
+// place names a session as a credential claims it. Only together do its parts name one: anybody can claim a
+// session's ID for another user.
+type place struct {
 	key session.Key
 	id  session.ID
+}
+
+// seat is a session at this instance: its connections here, and when it runs out.
+type seat struct {
+	hub *Hub
+	place
 
 	alarm alarm
 
@@ -46,6 +52,9 @@ func (s *seat) learnLocked(found session.Session, snap session.Snapshot) {
 	if !found.ExpiresAt.IsZero() {
 		s.endsAt = max(since(found.ExpiresAt), 1)
 	}
+	if _, warn := s.idleAtLocked(); s.warned && now < warn {
+		go s.hub.renew(s)
+	}
 	s.setAlarmLocked()
 }
 
@@ -59,10 +68,11 @@ func (s *seat) idleAtLocked() (ends, warn time.Duration) {
 }
 
 func (s *seat) setAlarmLocked() {
+	now := s.hub.wheel.now()
 	ends, warn := s.idleAtLocked()
 	next := sooner(warn, s.endsAt)
 	if s.warned {
-		next = sooner(ends, s.endsAt)
+		next = min(max(sooner(ends, s.endsAt), now+wheelTick), now+recheckEvery)
 	}
 	if next != 0 && len(s.conns) > 0 {
 		s.hub.wheel.set(&s.alarm, next)
@@ -77,11 +87,12 @@ func (h *Hub) active(s *seat) {
 		s.dirty = true
 		h.dirty = append(h.dirty, s)
 	}
-	warned := s.warned
+	warned, hurry := s.warned, s.idle < 10*flushEvery
 	h.mu.Unlock()
+	if warned || hurry {
+		h.flushSoon() // others may be about to end the session
+	}
 	if warned {
-		// The store first, and at once: the session was about to be ended.
-		h.flushSoon()
 		h.renew(s)
 	}
 }
@@ -144,19 +155,14 @@ func (h *Hub) warn(s *seat, snap session.Snapshot) {
 	s.learnLocked(found, snap)
 	now := h.wheel.now()
 	ends, warnAt := s.idleAtLocked()
-	again, first := s.warned && now < warnAt, !s.warned && warnAt != 0 && now >= warnAt && now < ends
+	first := !s.warned && warnAt != 0 && now >= warnAt && now < ends
 	if first {
 		s.warned = true
-	}
-	if s.warned && !again {
-		h.wheel.set(&s.alarm, min(max(ends, now+wheelTick), now+recheckEvery))
+		s.setAlarmLocked()
 	}
 	conns := s.connsLocked()
 	h.mu.Unlock()
-	switch {
-	case again:
-		h.renew(s)
-	case first:
+	if first {
 		at := found.IdleExpiresAt()
 		broadcast(conns, encode(expiring{
 			Type: "session.expiring", At: session.Timestamp(at), InMS: at.Sub(snap.Now).Milliseconds(),
@@ -169,10 +175,10 @@ func (h *Hub) warn(s *seat, snap session.Snapshot) {
 func (h *Hub) warning(s *seat) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !s.warned {
+	ends, warn := s.idleAtLocked()
+	if !s.warned || h.wheel.now() < warn {
 		return nil
 	}
-	ends, _ := s.idleAtLocked()
 	left := ends - h.wheel.now()
 	return encode(expiring{Type: "session.expiring", At: h.clock(left), InMS: left.Milliseconds()})
 }

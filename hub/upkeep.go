@@ -42,6 +42,7 @@ func (h *Hub) keepLease(ctx context.Context) {
 		}
 		if (err == nil) != healthy {
 			if healthy = err == nil; healthy {
+				h.sweepFrom.Store(int64(h.wheel.now() + 3*flushEvery))
 				h.log.Info("the store answers again")
 			} else {
 				h.log.Error("the store does not answer", "error", err)
@@ -70,7 +71,10 @@ func (h *Hub) beat(ctx context.Context) (kept bool, err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.alive, h.beatAt = alive, h.wheel.now()
+	now := h.wheel.now()
+	// A beat that was given up may have been carried out late, and have been told in our place.
+	kept = kept && now-h.beatAt < session.LeaseTTL-storeTimeout
+	h.alive, h.beatAt = alive, now
 	return kept, nil
 }
 
@@ -115,7 +119,7 @@ func (h *Hub) flush() {
 	now := h.wheel.now()
 	dirty, receipts, detached := h.dirty, h.receipts, h.detached
 	h.dirty, h.receipts = nil, nil
-	h.detached = make(map[session.ID]session.Route)
+	h.detached = make(map[place]session.Route)
 	marks := make([]session.Mark, 0, len(dirty)+len(receipts))
 	for _, s := range dirty {
 		s.dirty = false
@@ -161,8 +165,9 @@ func (h *Hub) undetached(routes []session.Route) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, route := range routes {
-		if _, newer := h.detached[route.Session]; !newer {
-			h.detached[route.Session] = route
+		at := place{route.Key, route.Session}
+		if _, newer := h.detached[at]; !newer {
+			h.detached[at] = route
 		}
 	}
 }
@@ -178,6 +183,9 @@ func (h *Hub) expireDue(ctx context.Context) {
 			wait.Stop()
 			return
 		case <-wait.C:
+		}
+		if int64(h.wheel.now()) < h.sweepFrom.Load() {
+			continue // activity that has waited for the store comes first
 		}
 		// One that fails is due again the next time; keepLease tells the operator about the store.
 		for n := sweepBatch; n == sweepBatch && ctx.Err() == nil; {

@@ -14,11 +14,10 @@ import (
 )
 
 const (
-	// readBuffer has room for the largest control frame. What a client sends is short and rare.
-	readBuffer = 144
-	// writeBuffer is what the WebSocket library has between itself and the Wire, which gathers whole frames in
-	// buffers that all connections share.
-	writeBuffer = 64
+	// readBuffer has room for the largest control frame, and so has writeBuffer, so that the WebSocket library
+	// writes one in one piece. Larger frames are gathered in buffers that all connections share.
+	readBuffer  = 144
+	writeBuffer = 144
 	// writeTimeout is how long a client may take to receive what is sent to it.
 	writeTimeout = 5 * time.Second
 
@@ -85,6 +84,10 @@ func (w *Wire) Write(p []byte) (int, error) {
 	if w.gathered != nil {
 		return w.gathered.Write(p)
 	}
+	return w.writeLocked(p)
+}
+
+func (w *Wire) writeLocked(p []byte) (int, error) {
 	if err := w.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
@@ -101,10 +104,10 @@ func (w *Wire) gather() {
 // release writes what was held back, at once.
 func (w *Wire) release() error {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	frames := w.gathered
 	w.gathered = nil
-	w.mu.Unlock()
-	_, err := w.Write(frames.Bytes())
+	_, err := w.writeLocked(frames.Bytes())
 	frames.Reset()
 	buffers.Put(frames)
 	return err

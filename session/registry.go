@@ -346,9 +346,6 @@ func (d decision) change(snap Snapshot) (Change, bool) {
 	if d.created == nil && d.challenged == nil && len(d.ended) == 0 && !d.changed && !d.reschedule {
 		return Change{}, false
 	}
-	if d.reschedule && snap.Version == (Version{}) {
-		return Change{}, false
-	}
 	c := Change{
 		ID:       uuid.New(),
 		From:     snap.Version,

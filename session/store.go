@@ -35,7 +35,8 @@ type Store interface {
 
 	// Commit makes a change, all of it or nothing: the account, its next deadline, its events, and a notice
 	// to each instance with a route to a session that ended. It returns ErrConflict, and the snapshot it lost
-	// to, if the account is not at change.From. A change that has been applied and is sent again, when its
+	// to, if the account is not at change.From, or if a session that the change ends as idle has been active
+	// since. A change that has been applied and is sent again, when its
 	// account has not changed since, succeeds and does nothing.
 	Commit(ctx context.Context, key Key, change Change) (Snapshot, error)
 

@@ -20,14 +20,15 @@ const instancesKey = "hub:instances"
 type leases struct {
 	at    int64 // ms
 	alive map[string]bool
-	names string // of alive, each after a space
+	names string // of alive, with a space before and after each
 }
 
 // lives reports whether a route counts that an instance recorded at since. An instance has a lease before it has
-// a route: one without a lease later than that is dead. Of a route younger than our last look we cannot say.
+// a route: one without a lease later than that is dead. Of a route younger than our last look we cannot say; on a
+// cluster the two have been timed by different clocks, which slack makes up for.
 func (s *Store) lives(instance string, since int64) bool {
 	seen := s.leases.Load()
-	return seen == nil || since > seen.at || seen.alive[instance]
+	return seen == nil || since > seen.at-s.slack.Milliseconds() || seen.alive[instance]
 }
 
 // lastLook returns what the commit script needs to know which instances are dead.
@@ -36,7 +37,7 @@ func (s *Store) lastLook() (at, alive string) {
 	if seen == nil {
 		return "", ""
 	}
-	return strconv.FormatInt(seen.at, 10), seen.names
+	return strconv.FormatInt(seen.at-s.slack.Milliseconds(), 10), seen.names
 }
 
 // Beat implements session.Courier.
@@ -45,7 +46,7 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 	if err != nil {
 		return nil, false, err
 	}
-	reply, err := s.pipe.run(ctx, beatScript, []string{instancesKey},
+	reply, err := s.beats.run(ctx, beatScript, []string{instancesKey},
 		self.ID, description, session.LeaseTTL.Milliseconds())
 	if err != nil {
 		return nil, false, err
@@ -60,7 +61,7 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 	fields, _ := parts[3].([]any)
 
 	var alive []session.Instance
-	seen := &leases{at: now, alive: make(map[string]bool)}
+	seen := &leases{at: now, alive: make(map[string]bool), names: " "}
 	for i := 0; i+1 < len(fields); i += 2 {
 		id, _ := fields[i].(string)
 		value, _ := fields[i+1].(string)
@@ -72,18 +73,20 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 		instance.ID, instance.BeatAt = id, parseMillis(beat)
 		alive = append(alive, instance)
 		seen.alive[id] = true
-		seen.names += " " + id
+		seen.names += id + " "
 	}
 	s.leases.Store(seen)
 	s.skew.Store(now - time.Now().UnixMilli())
 	s.since.CompareAndSwap(0, now)
-	return alive, kept, s.forget(ctx, dead)
+	s.forget(ctx, dead)
+	return alive, kept, nil
 }
 
-// forget removes the counts of the notices to instances that are dead.
-func (s *Store) forget(ctx context.Context, dead []any) error {
+// forget removes the counts of the notices to instances that are dead. What it fails to remove is small, and does
+// no harm.
+func (s *Store) forget(ctx context.Context, dead []any) {
 	if len(dead) == 0 {
-		return nil
+		return
 	}
 	names := make([]string, len(dead))
 	for i := range dead {
@@ -93,10 +96,7 @@ func (s *Store) forget(ctx context.Context, dead []any) error {
 	for shard := range s.shards {
 		pipeline.HDel(ctx, s.shards[shard].told, names...)
 	}
-	if _, err := pipeline.Exec(ctx); err != nil {
-		return unavailable(err)
-	}
-	return nil
+	pipeline.Exec(ctx)
 }
 
 // Told implements session.Courier.

@@ -47,14 +47,14 @@ func (p *pipe) run(ctx context.Context, script *redis.Script, keys []string, arg
 // script may have run before that already.
 func (p *pipe) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, once bool, err error) {
 	once = true
-	reply, err = p.send(ctx, p.evalsha(ctx, script, keys, args))
+	reply, err = p.send(ctx, evalsha(ctx, script, keys, args))
 	for sends := 1; err != nil && sends < maxSends && ctx.Err() == nil; sends++ {
 		switch {
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
 			reply, err = script.Eval(ctx, p.client, keys, args...).Result()
 		case brokenConnection(err):
 			once = false
-			reply, err = p.send(ctx, p.evalsha(ctx, script, keys, args))
+			reply, err = p.send(ctx, evalsha(ctx, script, keys, args))
 		default:
 			return nil, once, unavailable(err)
 		}
@@ -65,7 +65,7 @@ func (p *pipe) runOnce(ctx context.Context, script *redis.Script, keys []string,
 	return reply, once, nil
 }
 
-func (p *pipe) evalsha(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
+func evalsha(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
 	words := make([]any, 0, 3+len(keys)+len(args))
 	words = append(words, "evalsha", script.Hash(), len(keys))
 	for _, key := range keys {

@@ -63,9 +63,11 @@ type Options struct {
 // Store is a session.Store on Redis. It may be used concurrently.
 type Store struct {
 	client redis.UniversalClient
-	pipe   pipe
 	keep   int
 	shards [session.Shards]shardKeys
+	pipes  [session.Shards]*pipe // one and the same, except on a cluster: there a node that hangs holds up its own
+	beats  pipe                  // for the leases, and for what a batch has to repeat
+	slack  time.Duration         // by how much the clocks of two shards may differ
 
 	leases atomic.Pointer[leases]
 	skew   atomic.Int64 // Redis's clock less ours, in ms
@@ -77,12 +79,19 @@ var _ session.Store = (*Store)(nil)
 // New returns a Store that keeps its accounts where client leads. The client must have its own retries turned
 // off (MaxRetries: -1) and heed contexts (ContextTimeoutEnabled), or calls take longer than they should.
 func New(client redis.UniversalClient, o Options) *Store {
-	s := &Store{client: client, pipe: pipe{client: client}, keep: o.KeepEvents}
+	s := &Store{client: client, beats: pipe{client: client}, keep: o.KeepEvents}
 	if s.keep == 0 {
 		s.keep = 10_000
 	}
+	_, cluster := client.(*redis.ClusterClient)
+	if cluster {
+		s.slack = session.LeaseTTL
+	}
 	for shard := range s.shards {
 		s.shards[shard] = newShardKeys(shard)
+		if s.pipes[shard] = s.pipes[0]; shard == 0 || cluster {
+			s.pipes[shard] = &pipe{client: client}
+		}
 	}
 	return s
 }
@@ -98,7 +107,7 @@ func newShardKeys(shard int) shardKeys {
 // Load implements session.Store.
 func (s *Store) Load(ctx context.Context, key session.Key) (session.Snapshot, error) {
 	k, name := &s.shards[key.Shard()], key.String()
-	reply, err := s.pipe.run(ctx, loadScript, []string{k.account + name, k.live + name})
+	reply, err := s.pipes[key.Shard()].run(ctx, loadScript, []string{k.account + name, k.live + name})
 	if err != nil {
 		return session.Snapshot{}, err
 	}
@@ -108,12 +117,23 @@ func (s *Store) Load(ctx context.Context, key session.Key) (session.Snapshot, er
 // Attach implements session.Store.
 func (s *Store) Attach(ctx context.Context, key session.Key, route session.Route) (session.Snapshot, error) {
 	k, name := &s.shards[key.Shard()], key.String()
-	reply, err := s.pipe.run(ctx, attachScript, []string{k.account + name, k.live + name},
-		routeField(route), route.Epoch, route.Connections)
+	reply, err := s.pipes[key.Shard()].run(ctx, attachScript, []string{k.account + name, k.live + name},
+		routeField(route), route.Epoch, route.Connections, s.in(attachTimeout))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
 	return s.snapshot(key, reply)
+}
+
+// attachTimeout is how old an Attach may become on its way before it no longer records its route.
+const attachTimeout = 2 * time.Second
+
+// in returns the time so far ahead, in ms of Redis's clock as far as it is known, and else none.
+func (s *Store) in(ahead time.Duration) string {
+	if s.leases.Load() == nil {
+		return ""
+	}
+	return strconv.FormatInt(time.Now().Add(ahead).UnixMilli()+s.skew.Load(), 10)
 }
 
 // Detach implements session.Store.
@@ -147,7 +167,7 @@ func (s *Store) each(ctx context.Context, n int, script *redis.Script, call func
 		pipeline := s.client.Pipeline()
 		for i := from; i < min(from+batch, n); i++ {
 			keys, args := call(i)
-			pipeline.Process(ctx, s.pipe.evalsha(ctx, script, keys, args))
+			pipeline.Process(ctx, evalsha(ctx, script, keys, args))
 		}
 		cmds, err := pipeline.Exec(ctx)
 		if err == nil {
@@ -156,7 +176,7 @@ func (s *Store) each(ctx context.Context, n int, script *redis.Script, call func
 		for i, cmd := range cmds {
 			if err := cmd.Err(); err != nil {
 				keys, args := call(from + i)
-				if _, err := s.pipe.run(ctx, script, keys, args...); err != nil {
+				if _, err := s.beats.run(ctx, script, keys, args...); err != nil {
 					return err
 				}
 			}
@@ -187,13 +207,13 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 	}
 	seen, alive := s.lastLook()
 	k, name := &s.shards[key.Shard()], key.String()
-	reply, once, err := s.pipe.runOnce(ctx, commitScript,
+	reply, once, err := s.pipes[key.Shard()].runOnce(ctx, commitScript,
 		[]string{k.account + name, k.live + name, k.due, k.events, k.told},
 		from, append(c.ID[:], record...), keep, millis(c.Account.Deadline()),
 		name, millis(c.NotAfter), events,
 		s.keep, key.Shard(), InboxPrefix,
-		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, acknowledged),
-		seen, alive)
+		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, unacknowledged),
+		seen, alive, idleNames(c.Ended))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
@@ -319,8 +339,19 @@ func sessionNames(list []session.Session, wanted func(session.Session) bool) str
 	return names.String()
 }
 
-func all(session.Session) bool            { return true }
-func acknowledged(s session.Session) bool { return !s.Ended.AckedAt.IsZero() }
+func all(session.Session) bool              { return true }
+func unacknowledged(s session.Session) bool { return s.Ended.AckedAt.IsZero() }
+
+// idleNames returns the sessions that have ended as idle, with the last activity that this was decided on.
+func idleNames(ended []session.Session) string {
+	var names strings.Builder
+	for _, s := range ended {
+		if s.Ended.Reason == session.Idle {
+			fmt.Fprintf(&names, " %s=%d", sessionName(s.ID), s.LastActiveAt.UnixMilli())
+		}
+	}
+	return names.String()
+}
 
 // millis returns a time as Redis has it, and the zero time as none.
 func millis(t time.Time) string {

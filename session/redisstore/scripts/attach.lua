@@ -1,6 +1,6 @@
 #!lua
 -- Records a route, and then reads the account, as load does.
--- KEYS: account, live.  ARGV: field, epoch, connections.
+-- KEYS: account, live.  ARGV: field, epoch, connections, ms from which it only reads, '' for never.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local record = redis.call('GET', KEYS[1])
@@ -8,6 +8,9 @@ if not record then
   return {false, {}, now}
 end
 local known = redis.call('HGET', KEYS[2], ARGV[1])
+if ARGV[4] ~= '' and now >= tonumber(ARGV[4]) then
+  known = ARGV[2] -- whoever wanted the route has given up
+end
 if not known or tonumber(string.match(known, '^%d+')) < tonumber(ARGV[2]) then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. string.format('%d', now))
   local keep = redis.call('PEXPIRETIME', KEYS[1])

@@ -5,8 +5,10 @@
 --       3 ms until which it is kept, '' for ever, '0' not at all   4 ms of its deadline, '' for none
 --       5 its member in due   6 ms from which the change is refused, '' for never   7 the events, '' for none
 --       8 how many events are kept, about   9 the shard, in decimal   10 the inbox's prefix
---       11 the live sessions, each after a space   12 the sessions whose receipt is in the record, likewise
---       13 ms of the last look at the leases, '' for none   14 the instances that then lived, likewise
+--       11 the live sessions, each after a space   12 the ended ones without a receipt in the record, likewise
+--       13 ms: a route that is older counts only if its instance lives, '' for none
+--       14 the instances that live, with a space before and after each
+--       15 the sessions that it ends as idle, each with = and ms of its last activity, after a space
 -- Returns 1 when made, 2 when refused; else the snapshot it lost to, as load does.
 local version = redis.call('GETRANGE', KEYS[1], 0, 15)
 if version == string.sub(ARGV[2], 1, 16) then
@@ -19,6 +21,12 @@ if version ~= ARGV[1] then
 end
 if ARGV[6] ~= '' and now >= tonumber(ARGV[6]) then
   return 2
+end
+for session, at in string.gmatch(ARGV[15], '(%x+)=(%d+)') do
+  local active = redis.call('HGET', KEYS[2], 'a:' .. session)
+  if active and tonumber(active) > tonumber(at) then
+    return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2]), now}
+  end
 end
 local fields = redis.call('HGETALL', KEYS[2])
 
@@ -42,23 +50,22 @@ elseif not due or tonumber(due) <= now or tonumber(due) > tonumber(ARGV[4]) then
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[5])
 end
 
--- The routes of sessions that are not live are told and forgotten, those of dead instances forgotten.
+-- The routes of dead instances are forgotten, those of sessions that are not live told and forgotten.
 local told, gone = {}, {}
 for i = 1, #fields, 2 do
   local sort, session = string.match(fields[i], '^(%a):(%x+)')
+  local instance = string.sub(fields[i], 36)
   if sort == 'k' then
-    if string.find(ARGV[12], session, 1, true) then
+    if not string.find(ARGV[12], session, 1, true) then
       gone[#gone + 1] = fields[i]
     end
+  elseif sort == 'r' and ARGV[13] ~= '' and tonumber(string.match(fields[i + 1], '%d+$')) <= tonumber(ARGV[13])
+      and not string.find(ARGV[14], ' ' .. instance .. ' ', 1, true) then
+    gone[#gone + 1] = fields[i]
   elseif not string.find(ARGV[11], session, 1, true) then
     gone[#gone + 1] = fields[i]
     if sort == 'r' then
-      told[string.sub(fields[i], 36)] = 0
-    end
-  elseif sort == 'r' and ARGV[13] ~= '' then
-    local since = tonumber(string.match(fields[i + 1], '%d+$'))
-    if since <= tonumber(ARGV[13]) and not string.find(ARGV[14], string.sub(fields[i], 36), 1, true) then
-      gone[#gone + 1] = fields[i]
+      told[instance] = 0
     end
   end
 end
