@@ -183,8 +183,11 @@ func TestForgedTokensAreAllAlike(t *testing.T) {
 func TestSecretsInURLsAreRefused(t *testing.T) {
 	s := newSite(t)
 	token, _ := s.open("alice")
+	ticket, _ := auth.MintTicket("alice")
 	for _, query := range []string{
 		"token=" + token, "access_token=x", "Token=x", "x=" + token, "x=1&y=" + token, "a=1;token=" + token, "ticket=x",
+		"a=1;access_token=x", "x=bearer." + token, "x=Bearer%20" + token, "x=" + ticket, token + "=x", token,
+		"x=%73%68" + token[2:], "x=%zz" + token, "x=%zz&y=%73" + token[1:], "t%6Fken=x",
 	} {
 		for _, path := range []string{"/v1/session", "/v1/connect", "/", "/v1/nothing"} {
 			r := s.do("GET", path+"?"+query, "", "Authorization", "Bearer "+token).want(http.StatusBadRequest)
@@ -193,7 +196,21 @@ func TestSecretsInURLsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	s.do("GET", "/v1/session?x=1", "", "Authorization", "Bearer "+token).want(http.StatusOK)
+	for _, path := range []string{
+		"/" + token, "/v1/session/" + token, "/v1/sessions/bearer." + token, "/v1/sessions/Bearer%20" + token,
+		"/v1/sessions/%73%68" + token[2:], "/v1/sessions/" + ticket,
+	} {
+		r := s.do("GET", path, "", "Authorization", "Bearer "+token).want(http.StatusBadRequest).
+			has("/problems/token-in-url", "type")
+		if strings.Contains(r.text, token) {
+			t.Errorf("the token is repeated: %s", r.text)
+		}
+	}
+	for _, query := range []string{
+		"", "x=1", "next=st_x", "next=sh_", "next=/wash_tub", "next=%zz", "x=sh_" + strings.Repeat("x", 59), "tokens=x",
+	} {
+		s.do("GET", "/v1/session?"+query, "", "Authorization", "Bearer "+token).want(http.StatusOK)
+	}
 }
 
 func TestUsersOfAnyKind(t *testing.T) {

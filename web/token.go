@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -105,10 +106,13 @@ func (s *server) cookie(value string) *http.Cookie {
 var secretParams = []string{"token", "access_token", "session_token", "auth_token", "api_key", "apikey", "bearer",
 	"ticket", "password", "authorization"}
 
+// tokenShape is what the tokens of sessions and the tickets of logins look like.
+var tokenShape = regexp.MustCompile(`s[ht]_[A-Za-z0-9_-]{60,}`)
+
 // refuseURLSecrets answers 400 to a request that has a secret in its URL.
 func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.RawQuery != "" && hasSecret(r.URL.RawQuery) {
+		if holdsSecret(r.URL.Path) || hasSecretParam(r.URL.RawQuery) {
 			s.refuse(w, r, errInURL)
 			return
 		}
@@ -116,20 +120,21 @@ func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
 	})
 }
 
-func hasSecret(rawQuery string) bool {
-	// What cannot be parsed is left out of the query, but not of anybody's log.
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil && (strings.Contains(rawQuery, "sh_") || strings.Contains(rawQuery, "st_")) {
-		return true
-	}
-	for name, values := range query {
-		if slices.Contains(secretParams, strings.ToLower(name)) {
-			return true
+// holdsSecret reports whether there is a token or a ticket somewhere in the text.
+func holdsSecret(text string) bool {
+	return (strings.Contains(text, "sh_") || strings.Contains(text, "st_")) && tokenShape.MatchString(text)
+}
+
+// hasSecretParam reports whether a query has a secret, or a parameter that is named like one. It takes both & and
+// ; for the end of a parameter, and one that cannot be unescaped as it is: what a parser leaves out is in the logs.
+func hasSecretParam(rawQuery string) bool {
+	for param := range strings.FieldsFuncSeq(rawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		if plain, err := url.QueryUnescape(param); err == nil {
+			param = plain
 		}
-		for _, value := range values {
-			if strings.HasPrefix(value, "sh_") || strings.HasPrefix(value, "st_") {
-				return true
-			}
+		name, _, _ := strings.Cut(param, "=")
+		if slices.Contains(secretParams, strings.ToLower(name)) || holdsSecret(param) {
+			return true
 		}
 	}
 	return false
