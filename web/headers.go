@@ -66,8 +66,41 @@ func clientAddress(proxies []netip.Prefix) func(http.Handler) http.Handler {
 	return middleware.ClientIPFromXFF(trusted...)
 }
 
-// client returns the client's address; it is not valid where a trusted proxy sent something that is none.
-func (c *call) client() netip.Addr { return middleware.GetClientIPAddr(c.Context()) }
+// client returns the client's address. Where trusted proxies name none but each other, the first of them is the
+// client; where they name nobody, or something that is no address, it is whoever opened the connection. It is not
+// valid only where that has no address, as on a Unix socket.
+func (c *call) client() netip.Addr {
+	if found := middleware.GetClientIPAddr(c.Context()); found.IsValid() {
+		return found
+	}
+	opener, err := netip.ParseAddrPort(c.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	peer := opener.Addr().Unmap()
+	var first netip.Addr
+	for _, entry := range listed(c.Header, "X-Forwarded-For") {
+		if entry == "" {
+			continue
+		}
+		ip, err := netip.ParseAddr(entry)
+		if err != nil {
+			return peer
+		}
+		if !first.IsValid() {
+			first = ip.Unmap().WithZone("")
+		}
+	}
+	if !first.IsValid() {
+		return peer
+	}
+	return first
+}
 
-// address returns the same as text; empty where it is not valid.
-func (c *call) address() string { return middleware.GetClientIP(c.Context()) }
+// address returns the client's address as text; empty where it is not valid.
+func (c *call) address() string {
+	if ip := c.client(); ip.IsValid() {
+		return ip.String()
+	}
+	return ""
+}

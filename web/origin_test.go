@@ -117,7 +117,14 @@ func TestClientAddress(t *testing.T) {
 		{"several headers", []string{"127.0.0.0/8"}, []string{"203.0.113.9", "192.0.2.1"}, "192.0.2.1"},
 		{"IPv6", []string{"127.0.0.0/8"}, []string{"2001:db8::1"}, "2001:db8::1"},
 		{"IPv4 in IPv6", []string{"127.0.0.0/8"}, []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
-		{"no address", []string{"127.0.0.0/8"}, []string{"192.0.2.1, unknown"}, ""},
+		{"no header", []string{"127.0.0.0/8"}, nil, "127.0.0.1"},
+		{"empty header", []string{"127.0.0.0/8"}, []string{"", " , "}, "127.0.0.1"},
+		{"proxies alone", []string{"127.0.0.0/8", "10.0.0.0/8"}, []string{"10.9.9.9", "10.1.2.3, 127.0.0.2"}, "10.9.9.9"},
+		{"proxies alone, IPv4 in IPv6", []string{"127.0.0.0/8", "10.0.0.0/8"}, []string{"::ffff:10.9.9.9"}, "10.9.9.9"},
+		{"no address", []string{"127.0.0.0/8"}, []string{"192.0.2.1, unknown"}, "127.0.0.1"},
+		{"no address to the left of proxies", []string{"127.0.0.0/8"}, []string{"unknown, 127.0.0.2"}, "127.0.0.1"},
+		{"no address to the left of the client's", []string{"127.0.0.0/8"}, []string{"unknown, 192.0.2.1"}, "192.0.2.1"},
+		{"proxies to whom nobody listens", nil, []string{"10.9.9.9"}, "127.0.0.1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, func(o *web.Options) {
