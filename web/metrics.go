@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -50,7 +51,7 @@ func (m *metrics) failed(err error) {
 		outcome = "busy"
 	case errors.Is(err, session.ErrTicket):
 		outcome = "ticket"
-	case errors.Is(err, session.ErrUnavailable):
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		outcome = "unavailable"
 	}
 	m.logins.WithLabelValues(outcome).Inc()

@@ -104,6 +104,8 @@ func problemOf(err error) (p *problem, known bool) {
 		return unavailable("Too many people are signing in at the moment.", retryBusy), true
 	case errors.As(err, &tooLarge):
 		return plainProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body may have %d bytes.", tooLarge.Limit)), true
+	case errors.Is(err, context.DeadlineExceeded):
+		return unavailable("There was no answer in time.", retryStore), true
 	case errors.Is(err, context.Canceled):
 		// The client is gone; nobody reads this.
 		return unavailable("The request was given up.", retryBusy), true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"mime"
 	"net/http"
-	"net/url"
 	"os"
 	"reflect"
 	"strconv"
@@ -27,25 +26,6 @@ type none struct{}
 
 // checked is a body that has bounds.
 type checked interface{ check(f *fields) }
-
-// call is one request on its way through an endpoint.
-type call struct {
-	*http.Request
-	header http.Header // of the answer
-}
-
-// param returns a part of the path, unescaped: the routes are matched on the path as it was sent, so that a user
-// with a slash in the name is one part.
-func (c *call) param(name string) string {
-	value := c.PathValue(name)
-	if c.URL.RawPath == "" {
-		return value // it was sent as it is, or is unescaped already
-	}
-	if plain, err := url.PathUnescape(value); err == nil {
-		return plain
-	}
-	return value
-}
 
 // route is one row of the API: what it is, in OpenAPI's words, and what serves it.
 //
@@ -85,7 +65,9 @@ func on[In, Out any](s *server, op huma.Operation, answer endpoint[In, Out]) rou
 				return
 			}
 		}
-		out, err := answer(&call{Request: r, header: w.Header()}, &in)
+		c := newCall(w, r)
+		defer c.end()
+		out, err := answer(c, &in)
 		if err != nil {
 			s.fail(w, r, err)
 			return

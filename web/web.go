@@ -29,15 +29,18 @@ type Options struct {
 	// Rule is that of logins by password, and of those by the admin API that say nothing else.
 	Rule session.Rule
 
-	// Passwords checks who signs in by password; nil lets nobody.
+	// Passwords checks who signs in by password; nil lets nobody. Its context ends after some 1.2 seconds, by when
+	// a password must have had its turn: after that, Verify should take no longer than it must.
 	Passwords auth.Passwords
 	// APIKeys are those of apps and operators; nil lets nobody use the admin API.
 	APIKeys *auth.APIKeys
 	// Throttle slows down those who guess passwords; nil does not.
 	Throttle *auth.Throttle
 
-	// AllowOrigins are the origins of web pages, beside the hub's own, that may use the client API with cookies:
-	// scheme, host, and a port that is not the scheme's.
+	// AllowOrigins are the origins of web pages, beside the hub's own, that may use the client API: scheme, host, and
+	// a port that is not the scheme's. Browsers send the session's cookie (SameSite=Lax) from pages of the hub's own
+	// site alone, as app.example.com is to hub.example.com; pages of other sites use the token in the body, as a
+	// Bearer token.
 	AllowOrigins []string
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
