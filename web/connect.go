@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -20,11 +21,13 @@ const bearerProtocol = "bearer."
 
 var (
 	errUpgrade     = plainProblem(http.StatusUpgradeRequired, "This is a WebSocket: connect with one.")
+	errVersion     = plainProblem(http.StatusBadRequest, "The hub speaks version 13 of the WebSocket protocol.")
 	errHandshake   = plainProblem(http.StatusBadRequest, "The WebSocket handshake is not as RFC 6455 wants it.")
 	errSubprotocol = newProblem(http.StatusBadRequest, "subprotocol", "The subprotocol is missing",
 		"Offer the subprotocol "+hub.Subprotocol+".")
 	errOrigin = newProblem(http.StatusForbidden, "cross-site", "Not from this site",
-		"With a cookie, or from a web page, the Origin must be the hub's own or one that its operator has allowed.")
+		"With the cookie, the Origin must be the hub's own or one that its operator has allowed. "+
+			"Other pages send the token as a subprotocol.")
 )
 
 // connect is the WebSocket endpoint. It finds out who wants to connect and answers the handshake; the hub does the
@@ -34,10 +37,11 @@ func (s *server) connect(w http.ResponseWriter, r *http.Request) {
 	protocols := listed(r.Header, "Sec-Websocket-Protocol")
 	cred, err := s.handshake(r, protocols)
 	if err != nil {
+		sayWhatIsSpoken(w, r, err)
 		s.refuse(w, r, err)
 		return
 	}
-	conn, err := s.Hub.Attach(r.Context(), cred)
+	conn, err := s.attach(r.Context(), cred)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -55,6 +59,25 @@ func (s *server) connect(w http.ResponseWriter, r *http.Request) {
 	conn.Serve(ws, upgrade.wire)
 }
 
+// attach is the hub's, within the time that any answer has.
+func (s *server) attach(ctx context.Context, cred session.Credential) (*hub.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return s.Hub.Attach(ctx, cred)
+}
+
+// sayWhatIsSpoken adds to a refused handshake the protocol or the version that there is instead, as RFC 9110
+// (15.5.22) and RFC 6455 (4.4) want it. HTTP/2 has no such header.
+func sayWhatIsSpoken(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case err == errUpgrade && r.ProtoMajor == 1:
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+	case err == errVersion:
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	}
+}
+
 // refuse answers with a problem what is not on the way of the JSON routes, where the headers come from.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) })).ServeHTTP(w, r)
@@ -65,14 +88,16 @@ func (s *server) handshake(r *http.Request, protocols []string) (session.Credent
 	switch {
 	case !has(listed(r.Header, "Connection"), "upgrade"), !has(listed(r.Header, "Upgrade"), "websocket"):
 		return session.Credential{}, errUpgrade
-	case !validKey(r.Header["Sec-Websocket-Key"]), r.Header.Get("Sec-WebSocket-Version") != "13":
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return session.Credential{}, errVersion
+	case !validKey(r.Header["Sec-Websocket-Key"]):
 		return session.Credential{}, errHandshake
 	case !slices.Contains(protocols, hub.Subprotocol):
 		return session.Credential{}, errSubprotocol
 	}
 	token, fromCookie := s.socketToken(r, protocols)
-	origin := r.Header.Values("Origin")
-	if fromCookie && len(origin) == 0 || len(origin) > 0 && !s.origins.sameSite(r) {
+	// A browser adds the cookie by itself, whichever page asks it to. Any other token is one that the page has.
+	if fromCookie && (len(r.Header.Values("Origin")) == 0 || !s.origins.sameSite(r)) {
 		return session.Credential{}, errOrigin
 	}
 	return claim(token), nil

@@ -85,8 +85,17 @@ func TestConnect(t *testing.T) {
 		{"cookie on an allowed page", func(token string) *socket {
 			return s.connect(plain, "Cookie", "hub_session="+token, "Origin", "https://app.example.com")
 		}},
+		{"Bearer and a foreign page", func(token string) *socket {
+			return s.connect(plain, "Authorization", "Bearer "+token, "Origin", "https://elsewhere.example")
+		}},
 		{"subprotocol", func(token string) *socket { return s.connect([]string{hub.Subprotocol, "bearer." + token}) }},
 		{"subprotocol first", func(token string) *socket { return s.connect([]string{"bearer." + token, hub.Subprotocol}) }},
+		{"subprotocol and a foreign page", func(token string) *socket {
+			return s.connect([]string{hub.Subprotocol, "bearer." + token}, "Origin", "https://elsewhere.example")
+		}},
+		{"subprotocol, a foreign page and a cookie", func(token string) *socket {
+			return s.connect([]string{hub.Subprotocol, "bearer." + token}, "Origin", "null", "Cookie", "hub_session=x")
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			token, id := s.open("alice")
@@ -134,13 +143,15 @@ func TestBadTokensAreUpgradedAndTold(t *testing.T) {
 	}
 }
 
+// handshake returns the headers of a good one, and then those that change it.
+func handshake(change ...string) []string {
+	return append([]string{"Connection", "keep-alive, Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol}, change...)
+}
+
 func TestHandshakesThatAreRefused(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.AllowOrigins = []string{"https://app.example.com"} })
 	token, _ := s.open("alice")
-	good := func(change ...string) []string {
-		return append([]string{"Connection", "keep-alive, Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
-			"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol}, change...)
-	}
 	cookie, bearer := "hub_session="+token, "Bearer "+token
 	for _, tt := range []struct {
 		name    string
@@ -148,19 +159,18 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 		want    int
 	}{
 		{"no upgrade", nil, http.StatusUpgradeRequired},
-		{"upgrade to something else", good("Upgrade", "h2c"), http.StatusUpgradeRequired},
-		{"old version", good("Sec-WebSocket-Version", "8"), http.StatusBadRequest},
-		{"short key", good("Sec-WebSocket-Key", "AAAA"), http.StatusBadRequest},
-		{"no subprotocol", good("Sec-WebSocket-Protocol", ""), http.StatusBadRequest},
-		{"other subprotocol", good("Sec-WebSocket-Protocol", "sessionhub.v2"), http.StatusBadRequest},
-		{"only a token", good("Sec-WebSocket-Protocol", "bearer."+token), http.StatusBadRequest},
-		{"cookie without a page", good("Cookie", cookie), http.StatusForbidden},
-		{"cookie and a foreign page", good("Cookie", cookie, "Origin", "https://evil.example"), http.StatusForbidden},
-		{"cookie and null", good("Cookie", cookie, "Origin", "null"), http.StatusForbidden},
-		{"cookie and our name and more", good("Cookie", cookie, "Origin", s.server.URL+".evil.example"), http.StatusForbidden},
+		{"upgrade to something else", handshake("Upgrade", "h2c"), http.StatusUpgradeRequired},
+		{"old version", handshake("Sec-WebSocket-Version", "8"), http.StatusBadRequest},
+		{"short key", handshake("Sec-WebSocket-Key", "AAAA"), http.StatusBadRequest},
+		{"no subprotocol", handshake("Sec-WebSocket-Protocol", ""), http.StatusBadRequest},
+		{"other subprotocol", handshake("Sec-WebSocket-Protocol", "sessionhub.v2"), http.StatusBadRequest},
+		{"only a token", handshake("Sec-WebSocket-Protocol", "bearer."+token), http.StatusBadRequest},
+		{"cookie without a page", handshake("Cookie", cookie), http.StatusForbidden},
+		{"cookie and a foreign page", handshake("Cookie", cookie, "Origin", "https://evil.example"), http.StatusForbidden},
+		{"cookie and null", handshake("Cookie", cookie, "Origin", "null"), http.StatusForbidden},
+		{"cookie and our name and more", handshake("Cookie", cookie, "Origin", s.server.URL+".evil.example"), http.StatusForbidden},
 		{"cookie and an allowed name and more",
-			good("Cookie", cookie, "Origin", "https://app.example.com.evil.example"), http.StatusForbidden},
-		{"Bearer and a foreign page", good("Authorization", bearer, "Origin", "https://evil.example"), http.StatusForbidden},
+			handshake("Cookie", cookie, "Origin", "https://app.example.com.evil.example"), http.StatusForbidden},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := *s
@@ -171,8 +181,16 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 			}
 		})
 	}
+	r := s.do("GET", "/v1/connect", "")
+	if got, of := r.header.Get("Upgrade"), r.header.Get("Connection"); got != "websocket" || of != "Upgrade" {
+		t.Errorf("status %d tells to upgrade to %q, Connection: %q", r.status, got, of)
+	}
+	r = s.do("GET", "/v1/connect", "", handshake("Sec-WebSocket-Version", "8")...)
+	if got := r.header.Get("Sec-WebSocket-Version"); got != "13" {
+		t.Errorf("status %d tells to use version %q", r.status, got)
+	}
 	close(s.faults.away)
-	s.do("GET", "/v1/connect", "", good("Authorization", bearer)...).want(http.StatusServiceUnavailable).retryAfter()
+	s.do("GET", "/v1/connect", "", handshake("Authorization", bearer)...).want(http.StatusServiceUnavailable).retryAfter()
 	if got := s.hub.Stats().Connections; got != 0 {
 		t.Errorf("%d connections are left", got)
 	}
@@ -182,9 +200,37 @@ func TestDrainingInstanceTakesNoSockets(t *testing.T) {
 	s := newSite(t)
 	token, _ := s.open("alice")
 	s.hub.Drain(t.Context(), 0)
-	s.do("GET", "/v1/connect", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
-		"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol,
-		"Authorization", "Bearer "+token).want(http.StatusServiceUnavailable).retryAfter()
+	s.do("GET", "/v1/connect", "", handshake("Authorization", "Bearer "+token)...).
+		want(http.StatusServiceUnavailable).retryAfter()
 	s.do("GET", "/readyz", "").want(http.StatusServiceUnavailable)
 	s.do("GET", "/healthz", "").want(http.StatusOK)
+}
+
+func TestFullInstanceTakesNoMoreSockets(t *testing.T) {
+	s := newSiteOn(t, hub.Options{MaxConnections: 1})
+	token, _ := s.open("alice")
+	s.connect([]string{hub.Subprotocol}, "Authorization", "Bearer "+token).next("welcome")
+	other, _ := s.open("bob")
+	for _, token := range []string{token, other, "forged"} {
+		s.do("GET", "/v1/connect", "", handshake("Authorization", "Bearer "+token)...).
+			want(http.StatusServiceUnavailable).has("/problems/unavailable", "type").retryAfter()
+	}
+	s.do("GET", "/v1/session", "", "Authorization", "Bearer "+other).want(http.StatusOK)
+}
+
+func TestSessionHasSoManySockets(t *testing.T) {
+	s := newSiteOn(t, hub.Options{MaxConnectionsPerSession: 2}, unlimited)
+	token, _ := s.open("alice")
+	connect := func(token string) *socket {
+		return s.connect([]string{hub.Subprotocol}, "Authorization", "Bearer "+token)
+	}
+	connect(token).next("welcome")
+	connect(token).next("welcome")
+	crowded := connect(token)
+	if got := crowded.next("reconnect")["after_ms"].(float64); got <= 0 {
+		t.Errorf("to come back after %v ms", got)
+	}
+	crowded.closed(websocket.StatusTryAgainLater)
+	another, _ := s.open("alice")
+	connect(another).next("welcome")
 }

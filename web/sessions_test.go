@@ -130,7 +130,14 @@ func TestAdminRules(t *testing.T) {
 	open(`{"user":"u","policy":"ask"}`).want(http.StatusMultipleChoices).length(1, "sessions")
 	open(`{"user":"u","policy":"ask","force":true}`).want(http.StatusCreated).length(1, "ended")
 	open(`{"user":"u","limit":3}`).want(http.StatusCreated).length(0, "ended")
-	open(`{"user":"u","limit":-1,"limit_by_kind":{"tv":1},"device":{"kind":"tv"}}`).want(http.StatusCreated)
+	tv := open(`{"user":"u","limit":-1,"limit_by_kind":{"tv":1},"device":{"kind":"tv"}}`).want(http.StatusCreated)
+	for policy, status := range map[string]int{"reject": http.StatusConflict, "ask": http.StatusMultipleChoices} {
+		// Told is the limit that is in the way, and what it counts.
+		open(`{"user":"u","limit":5,"limit_by_kind":{"tv":1},"device":{"kind":"tv"},"policy":"`+policy+`"}`).want(status).
+			has(1.0, "limit").length(1, "sessions").has(tv.at("session", "id"), "sessions", 0, "id")
+		open(`{"user":"u","limit":3,"limit_by_kind":{"tv":2},"device":{"kind":"tv"},"policy":"`+policy+`"}`).want(status).
+			has(3.0, "limit").length(3, "sessions")
+	}
 	open(`{"user":"u","limit":-1,"limit_by_kind":{"tv":1},"device":{"kind":"tv"}}`).want(http.StatusCreated).length(1, "ended")
 	s.admin("DELETE", "/v1/admin/users/u/sessions", `{"message":"Maintenance."}`).want(http.StatusOK).
 		length(3, "ended").has("offline", "ended", 0, "delivery")

@@ -98,8 +98,14 @@ func (f *faults) Record(ctx context.Context, key session.Key, events ...session.
 	return f.Store.Record(ctx, key, events...)
 }
 
-// newSite starts a hub whose options the tests may change.
+// newSite starts a hub whose HTTP side the tests may change.
 func newSite(t *testing.T, change ...func(*web.Options)) *site {
+	t.Helper()
+	return newSiteOn(t, hub.Options{}, change...)
+}
+
+// newSiteOn is newSite with options of the hub itself.
+func newSiteOn(t *testing.T, o hub.Options, change ...func(*web.Options)) *site {
 	t.Helper()
 	var mail pubsub.Memory
 	store, err := sqlitestore.Open(filepath.Join(t.TempDir(), "hub.db"), mail.Send, sqlitestore.Options{})
@@ -108,8 +114,8 @@ func newSite(t *testing.T, change ...func(*web.Options)) *site {
 	}
 	s := &site{T: t, faults: &faults{Store: store, away: make(chan struct{})}, logs: new(bytes.Buffer)}
 	s.registry = session.NewRegistry(s.faults)
-	log := slog.New(slog.DiscardHandler)
-	s.hub = hub.New(s.registry, s.faults, mail.Inbox("here"), hub.Options{Instance: "here", Version: "test", Logger: log})
+	o.Instance, o.Version, o.Logger = "here", "test", slog.New(slog.DiscardHandler)
+	s.hub = hub.New(s.registry, s.faults, mail.Inbox("here"), o)
 	keys, err := auth.NewAPIKeys(apiKey)
 	if err != nil {
 		t.Fatal(err)
