@@ -29,7 +29,7 @@ type serveCommand struct {
 
 	Htpasswd      string   `placeholder:"FILE" env:"HUB_HTPASSWD" help:"Users who may sign in by password; see hub passwd."`
 	APIKey        []string `name:"api-key" sep:"none" placeholder:"KEY" env:"HUB_API_KEY" help:"Key for apps and operators, 16 characters or more. Repeatable; in the environment, with spaces between. Others on the machine can see flags: better in the environment or the file."`
-	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app whose pages may call the client API. The cookie reaches the hub from pages of its own site only (https://app.example.com for hub.example.com); those of other sites send a Bearer token. Repeatable."`
+	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app whose pages may call the client API. The cookie reaches the hub from pages of its own site only (https://app.example.com for hub.example.com); those of other sites send a Bearer token, which needs this for fetch, and not for the WebSocket. Repeatable."`
 	TrustedProxy  []cidr   `placeholder:"CIDR" env:"HUB_TRUSTED_PROXY" help:"Proxy whose X-Forwarded-For is believed. Repeatable."`
 	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
 	ClearSiteData bool     `env:"HUB_CLEAR_SITE_DATA" help:"Have browsers forget all they keep of this site when a user signs out."`
