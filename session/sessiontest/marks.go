@@ -15,6 +15,7 @@ var touchCases = []testCase{
 	{"marks for a session that is not there do nothing", touchUnknown},
 	{"marks that come in between a load and its commit are kept", touchBetween},
 	{"marks can be for several accounts", touchMany},
+	{"a change that ends a session as idle loses to activity since", touchIdle},
 }
 
 // wantTime fails the test unless at lies between two moments of the store's clock, ago before.
@@ -151,5 +152,29 @@ func touchMany(k *kit) {
 	for _, user := range []string{"a", "b", "c"} {
 		at := k.load(session.KeyOf(user)).Account.Live[0].LastActiveAt
 		k.wantTime("active", at, before, k.now(), 0)
+	}
+}
+
+func touchIdle(k *kit) {
+	now := k.now()
+	s := k.session(now.Add(-time.Hour))
+	s.IdleTimeout = 30 * time.Minute
+	k.commit(k.change(session.Version{}, k.account(s)))
+	snap := k.load(k.key)
+	account, expired := snap.Account.Expire(snap.Now)
+	if len(expired) != 1 || expired[0].Ended.Reason != session.Idle {
+		k.Fatalf("expired: %s", asJSON(k, expired))
+	}
+	change := k.change(snap.Version, account)
+	change.Ended = expired
+
+	k.touch(session.Mark{Key: k.key, Session: s.ID, Ago: time.Minute, IdleTimeout: s.IdleTimeout})
+	lostTo, err := k.Store.Commit(k.ctx, k.key, change)
+	k.wantErr(err, session.ErrConflict)
+	if found, _ := lostTo.Account.Find(s.ID); found.Ended != nil || found.Err(lostTo.Now) != nil {
+		k.Errorf("the session is %s, want it live", asJSON(k, found))
+	}
+	if found := k.find(s.ID); found.Ended != nil {
+		k.Errorf("the session has ended: %s", asJSON(k, found))
 	}
 }

@@ -127,6 +127,23 @@ func (s *Store) newCommit(key session.Key, change session.Change) (*commit, erro
 }
 
 // apply makes the change, if it may be made.
+// activeSince reports whether a session that the change ends as idle has been active since it was decided, and
+// leaves what the change lost to in lostTo.
+func (c *commit) activeSince(tx *statements, now time.Time) (bool, error) {
+	idle := func(s session.Session) bool { return s.Ended.Reason == session.Idle }
+	if !slices.ContainsFunc(c.change.Ended, idle) {
+		return false, nil
+	}
+	var err error
+	if c.lostTo, err = read(tx.load.QueryRow, c.key, now); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(c.change.Ended, func(s session.Session) bool {
+		found, ok := c.lostTo.Account.Find(s.ID)
+		return ok && idle(s) && found.LastActiveAt.After(s.LastActiveAt)
+	}), nil
+}
+
 func (c *commit) apply(tx *statements) error {
 	now := c.store.now()
 	at, err := currentVersion(tx, c.key, now)
@@ -142,6 +159,10 @@ func (c *commit) apply(tx *statements) error {
 	case at != c.change.From:
 		c.refused = session.ErrConflict
 		c.lostTo, err = read(tx.load.QueryRow, c.key, now)
+		return err
+	}
+	if active, err := c.activeSince(tx, now); active || err != nil {
+		c.refused = session.ErrConflict
 		return err
 	}
 	c.applied = true
