@@ -49,7 +49,7 @@ func ExampleHtpasswd() {
 	// the user name or the password is wrong
 }
 
-// A login: what is not a wrong password is given back.
+// A login: only a wrong password counts.
 func ExampleThrottle() {
 	passwords, err := auth.NewAccounts(map[string]string{"alice": "demo"})
 	if err != nil {
@@ -57,14 +57,12 @@ func ExampleThrottle() {
 	}
 	throttle := auth.NewThrottle(auth.Limits{PerPair: 3}, nil)
 	login := func(address netip.Addr, user, password string) error {
-		attempt, err := throttle.Begin(address, user)
+		attempt, err := throttle.Begin(context.Background(), address, user)
 		if err != nil {
 			return err
 		}
 		err = passwords.Verify(context.Background(), user, password)
-		if !errors.Is(err, auth.ErrCredentials) {
-			attempt.GiveBack()
-		}
+		attempt.End(err)
 		return err
 	}
 	thief, home := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("192.0.2.1")

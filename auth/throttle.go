@@ -1,11 +1,22 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
+)
 
-	"github.com/go-chi/httprate"
+// How long a login waits while those that are under way leave no room for it.
+const (
+	// lineLength is how many may wait at a time.
+	lineLength = 128
+	// linePause is how long each waits before it asks again: about the time in which a password is checked.
+	linePause = 100 * time.Millisecond
+	// linePatience is after how long it is told to come back.
+	linePatience = 3 * time.Second
 )
 
 // Limits are how many wrong passwords are taken in a window of time. For each, 0 is the default and a
@@ -19,7 +30,7 @@ type Limits struct {
 	// PerUser is for one user from all addresses; the default is 100. It is this high because whoever reaches it
 	// locks the user out: one address alone cannot, as PerPair stops it before.
 	PerUser int
-	// Window is the length of time; the default is a minute, and the least a second.
+	// Window is the length of time, in whole milliseconds; the default is a minute, and the least a second.
 	Window time.Duration
 }
 
@@ -35,7 +46,7 @@ func (l Limits) withDefaults() Limits {
 	if l.Window == 0 {
 		l.Window = time.Minute
 	}
-	l.Window = max(l.Window, time.Second)
+	l.Window = max(l.Window.Truncate(time.Millisecond), time.Second)
 	return l
 }
 
@@ -52,104 +63,97 @@ func (e *ThrottledError) Error() string {
 // Throttle slows down those who guess passwords. It counts wrong ones only, so that any number of people may
 // sign in from behind one address, in windows that slide: the window before counts as much as it still
 // overlaps the last minute. It may be used concurrently.
+//
+// A login takes a place under its limits before its password is looked at, and gives it back if that was right.
+// So of guesses that come at once no more are looked at than the limit, however many they are, over all that
+// share a [Counter]. Nor are more right ones looked at at a time; the others wait for their turn.
 type Throttle struct {
 	limits  Limits
-	counter httprate.LimitCounter
-	now     func() time.Time
+	counter Counter
+	waiting atomic.Int64
 }
 
-// NewThrottle returns a Throttle that counts in counter, which must not be in use elsewhere and must take
-// negative amounts for the window that is current or the one before; nil is this process's memory.
-func NewThrottle(limits Limits, counter httprate.LimitCounter) *Throttle {
-	limits = limits.withDefaults()
+// NewThrottle returns a Throttle that counts in counter, which must not be in use by another Throttle with other
+// limits; nil is this process's memory.
+func NewThrottle(limits Limits, counter Counter) *Throttle {
 	if counter == nil {
-		counter = newMemoryCounter()
+		counter = newMemoryCounter(time.Now)
 	}
-	counter.Config(limits.PerPair, limits.Window)
-	return &Throttle{limits: limits, counter: counter, now: time.Now}
+	return &Throttle{limits: limits.withDefaults(), counter: counter}
 }
 
-// Attempt is a login that has been counted as if its password were wrong. It is for one goroutine.
+// Attempt is a login whose password may be looked at. It is for one goroutine, and must be ended.
 type Attempt struct {
-	throttle *Throttle
-	window   time.Time
-	keys     []string // those it is counted under
+	end func(wrong bool) // nil once called
 }
 
-// Begin counts a login before its password is looked at. It returns a *ThrottledError, and counts nothing, if
-// there were too many wrong ones from this address, for this user, or both; other errors are the counter's.
-// An address that is not valid stands for all that are not known.
-//
-// As each is counted first and looked at then, no more than the limit get through however many come at once.
-// Of those that come at the same instant when fewer are left, all may be refused.
-func (t *Throttle) Begin(address netip.Addr, user string) (*Attempt, error) {
-	now := t.now().UTC()
-	a := &Attempt{throttle: t, window: now.Truncate(t.limits.Window)}
+// Begin counts a login before its password is looked at. It returns a *ThrottledError if there were too many wrong
+// passwords from this address, for this user, or both. Where there is no room only because others are under way, it
+// waits until one of them ends; it returns ErrBusy, wrapped, if ctx ends before, or three seconds, or if too many
+// wait already. Other errors are the counter's. What is refused is not counted. An address that is not valid stands
+// for all that are not known.
+func (t *Throttle) Begin(ctx context.Context, address netip.Addr, user string) (*Attempt, error) {
+	quotas := t.quotas(address, user)
+	if len(quotas) == 0 {
+		return &Attempt{}, nil
+	}
+	end, err := t.counter.Begin(ctx, t.limits.Window, quotas)
+	if errors.Is(err, ErrBusy) {
+		end, err = t.wait(ctx, quotas)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Attempt{end: end}, nil
+}
+
+// End says what came of the attempt, with the error of [Passwords.Verify]. If that is ErrCredentials, it counts as a
+// wrong password; with any other, or none, the password was right or was not looked at, and the attempt is taken
+// back. Called again, it does nothing. An attempt that is not ended counts until its window is over.
+func (a *Attempt) End(err error) {
+	if a.end != nil {
+		a.end(errors.Is(err, ErrCredentials))
+		a.end = nil
+	}
+}
+
+// wait waits in line until there is room, and then begins. It asks from time to time, since those under way may be
+// at another instance. The line has no order: who asks first when there is room gets it.
+func (t *Throttle) wait(ctx context.Context, quotas []Quota) (end func(wrong bool), err error) {
+	defer t.waiting.Add(-1)
+	if t.waiting.Add(1) > lineLength {
+		return nil, ErrBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, linePatience)
+	defer cancel()
+	again := time.NewTicker(linePause)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w (%w)", ErrBusy, ctx.Err())
+		case <-again.C:
+			if end, err = t.counter.Begin(ctx, t.limits.Window, quotas); !errors.Is(err, ErrBusy) {
+				return end, err
+			}
+		}
+	}
+}
+
+// quotas returns what a login is counted under, without what has no limit.
+func (t *Throttle) quotas(address netip.Addr, user string) []Quota {
 	from := network(address)
-	// The pair goes first, and what is refused is not counted further: so an address that hammers one user uses
-	// up its own share of that user's limit, and no more.
-	for _, count := range []struct {
-		key   string
-		limit int
-	}{
-		{"pair " + from + " " + user, t.limits.PerPair},
+	quotas := make([]Quota, 0, 3)
+	for _, quota := range []Quota{
 		{"address " + from, t.limits.PerAddress},
+		{"pair " + from + " " + user, t.limits.PerPair},
 		{"user " + user, t.limits.PerUser},
 	} {
-		if count.limit < 0 {
-			continue
-		}
-		wait, err := a.count(count.key, count.limit, now.Sub(a.window))
-		if err == nil && wait > 0 {
-			err = &ThrottledError{RetryAfter: wait}
-		}
-		if err != nil {
-			a.GiveBack()
-			return nil, err
+		if quota.Limit > 0 {
+			quotas = append(quotas, quota)
 		}
 	}
-	return a, nil
-}
-
-// GiveBack takes the attempt back: its password was right, or was not looked at. Without it the attempt
-// counts as a wrong password. Called again, it does nothing.
-func (a *Attempt) GiveBack() {
-	for _, key := range a.keys {
-		// One that is not given back is one wrong password too many, and forgotten in two windows.
-		_ = a.throttle.counter.IncrementBy(key, a.window, -1)
-	}
-	a.keys = nil
-}
-
-// count counts the attempt under key, and returns for how long the key is over its limit: 0 if it is not.
-func (a *Attempt) count(key string, limit int, elapsed time.Duration) (time.Duration, error) {
-	counter, window := a.throttle.counter, a.throttle.limits.Window
-	if err := counter.IncrementBy(key, a.window, 1); err != nil {
-		return 0, fmt.Errorf("count a login: %w", err)
-	}
-	a.keys = append(a.keys, key)
-	current, previous, err := counter.Get(key, a.window, a.window.Add(-window))
-	if err != nil {
-		return 0, fmt.Errorf("count logins: %w", err)
-	}
-	return overFor(max(0, previous), max(1, current), limit, elapsed, window), nil
-}
-
-// overFor returns how long it takes from now until an attempt fits under the limit: 0 if this one does. There
-// were previous attempts in the last window and current ones in this, with the one that asks, elapsed after
-// its start. What counts of the last window shrinks from all to nothing in the course of this one.
-func overFor(previous, current, limit int, elapsed, window time.Duration) time.Duration {
-	fits := func(was, is int) time.Duration { // when in a window is more than were before fit
-		if room := limit - is; room < was {
-			return time.Duration(float64(window) * (1 - float64(room)/float64(was)))
-		}
-		return 0
-	}
-	if current <= limit {
-		return max(0, fits(previous, current)-elapsed)
-	}
-	// Not in this window: but in the next one, in which these, without the one that asks, are those before.
-	return window - elapsed + fits(current-1, 1)
+	return quotas
 }
 
 // network returns the addresses that are one client's: an IPv4 address, or the /64 of an IPv6 one.

@@ -108,16 +108,17 @@ func (s *server) request(c *call, user string, device *deviceInput) session.Requ
 // authenticate checks a password, unless there have been too many wrong ones. Only a wrong password counts as one:
 // a login that is refused at the limit does not.
 func (s *server) authenticate(c *call, req session.Request, password string) error {
-	giveBack := func() {}
+	end := func(error) {}
 	if s.Throttle != nil {
-		attempt, err := s.Throttle.Begin(c.client(), req.User)
+		attempt, err := s.Throttle.Begin(c.Context(), c.client(), req.User)
 		if err != nil {
 			return err
 		}
-		giveBack = attempt.GiveBack
+		end = attempt.End
 	}
-	if err := s.Passwords.Verify(c.Context(), req.User, password); !errors.Is(err, auth.ErrCredentials) {
-		giveBack()
+	err := s.Passwords.Verify(c.Context(), req.User, password)
+	end(err)
+	if !errors.Is(err, auth.ErrCredentials) {
 		return err
 	}
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/httprate"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sessionhub/sessionhub/auth"
@@ -22,7 +21,7 @@ type backend struct {
 	name    string // for the log; it holds no secret
 	store   session.Store
 	inbox   pubsub.Inbox
-	counter httprate.LimitCounter // of failed logins
+	counter auth.Counter // of failed logins
 	close   func() error
 	// watch reports what an operator should know of the backend. It returns when there is nothing more to
 	// report, or ctx ends.
