@@ -228,3 +228,46 @@ func TestOneThatNeverReadsDelaysNobody(t *testing.T) {
 		}
 	})
 }
+
+// A connection with a forged claim to the same session ID, of another user, comes first and goes while the genuine one
+// is there.
+func TestForgedClaimsDoNotHideTheGenuine(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		cred := s.login("alice", "laptop")
+		forged := cred
+		forged.Key = session.KeyOf("mallory")
+		var genuine *socket
+		s.store.set(func(call string, run func()) error {
+			if call == "attach" {
+				s.store.set(nil)
+				genuine = s.connected(cred)
+			}
+			run()
+			return nil
+		})
+		s.dial(forged).revoked(session.Unknown)
+		s.login("alice", "phone")
+		genuine.revoked(session.Superseded)
+	})
+}
+
+// Another instance, or a beat that was carried out late, has seen the end of this one's lease: the beat itself says
+// that all is well.
+func TestALeaseLostWhileAwayIsNoticed(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		cred := s.login("alice", "laptop")
+		s.connected(cred)
+		away := errors.Join(session.ErrUnavailable, errors.New("it is away"))
+		s.store.set(func(string, func()) error { return away })
+		time.Sleep(13500 * time.Millisecond) // between two beats
+		s.store.set(nil)
+		if _, _, err := s.store.Store.Beat(context.Background(), session.Instance{ID: "here"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		snap, err := s.reg.Load(context.Background(), cred.Key)
+		if err != nil || len(snap.Routes) != 1 || snap.Routes[0].Epoch == 1 {
+			t.Errorf("routes %+v, %v; want the connection's written again", snap.Routes, err)
+		}
+	})
+}

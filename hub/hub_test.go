@@ -167,6 +167,37 @@ func TestActivityElsewhereIsAskedFor(t *testing.T) {
 	})
 }
 
+// A tab that opens after a warning, and after activity that only the store has heard of, must not hide that from the
+// first one, nor the next warning from both.
+func TestATabThatOpensAfterAWarning(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		s.rule.IdleTimeout = 30 * time.Minute
+		cred := s.login("alice", "laptop")
+		first := s.connected(cred)
+		if m := first.next(); m["type"] != "session.expiring" {
+			t.Fatalf("got %v, want session.expiring", m)
+		}
+		err := s.reg.Touch(context.Background(), session.Mark{Key: cred.Key, Session: cred.ID, IdleTimeout: 30 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := s.connected(cred)
+		if m := first.next(); m["type"] != "session.renewed" {
+			t.Fatalf("got %v, want session.renewed", m)
+		}
+		start := time.Now()
+		for _, tab := range []*socket{first, second} {
+			m := tab.next()
+			if m["type"] == "session.renewed" { // it opened just before that was told
+				m = tab.next()
+			}
+			if m["type"] != "session.expiring" || time.Since(start) < 28*time.Minute {
+				t.Fatalf("after %s: %v, want the next warning in its time", time.Since(start), m)
+			}
+		}
+	})
+}
+
 func TestLifetimeEndsAnActiveSession(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 		s.rule.MaxLifetime = time.Hour
