@@ -56,19 +56,21 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
-func benchHandler(b *testing.B) http.Handler {
-	store := newMemory()
+// bare returns the HTTP side of a hub that does not run.
+func bare(t testing.TB, store session.Store, passwords auth.Passwords) http.Handler {
+	t.Helper()
 	registry := session.NewRegistry(store)
 	keys, err := auth.NewAPIKeys(apiKey)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	handler, err := web.New(web.Options{
-		Registry: registry, Hub: hub.New(registry, store, new(pubsub.Memory).Inbox("bench"), hub.Options{}),
-		APIKeys: keys, Rule: session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: time.Hour},
+		Registry: registry, Hub: hub.New(registry, store, new(pubsub.Memory).Inbox("bare"), hub.Options{}),
+		APIKeys: keys, Passwords: passwords,
+		Rule: session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: time.Hour},
 	})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return handler
 }
@@ -94,7 +96,7 @@ const benchLogin = `{"user":"alice","device":{"id":"d1","name":"Bench","kind":"o
 
 // BenchmarkAdminLogin is a login through the admin API that takes the place of the one before it.
 func BenchmarkAdminLogin(b *testing.B) {
-	run(b, benchHandler(b), "POST", "/v1/admin/sessions", benchLogin, apiKey, http.StatusCreated)
+	run(b, bare(b, newMemory(), nil), "POST", "/v1/admin/sessions", benchLogin, apiKey, http.StatusCreated)
 }
 
 // BenchmarkRegistryLogin is the part of that which is not HTTP's.
@@ -115,7 +117,7 @@ func BenchmarkRegistryLogin(b *testing.B) {
 
 // BenchmarkSession is a check of a session.
 func BenchmarkSession(b *testing.B) {
-	handler := benchHandler(b)
+	handler := bare(b, newMemory(), nil)
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/v1/admin/sessions", strings.NewReader(benchLogin))
 	r.Header.Set("Authorization", "Bearer "+apiKey)

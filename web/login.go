@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -108,21 +107,26 @@ func (s *server) request(c *call, user string, device *deviceInput) session.Requ
 // authenticate checks a password, unless there have been too many wrong ones. Only a wrong password counts as one:
 // a login that is refused at the limit does not.
 func (s *server) authenticate(c *call, req session.Request, password string) error {
+	turn, cancel := c.until(verifyWithin)
+	defer cancel()
 	end := func(error) {}
 	if s.Throttle != nil {
-		attempt, err := s.Throttle.Begin(c.Context(), c.client(), req.User)
+		attempt, err := s.Throttle.Begin(turn, c.client(), req.User)
 		if err != nil {
 			return err
 		}
 		end = attempt.End
 	}
-	err := s.Passwords.Verify(c.Context(), req.User, password)
+	err := s.Passwords.Verify(turn, req.User, password)
+	c.leave(storeLeast)
 	end(err)
 	if !errors.Is(err, auth.ErrCredentials) {
 		return err
 	}
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
-	if err := s.Registry.LoginFailed(context.WithoutCancel(c.Context()), req.User, by); err != nil {
+	ctx, cancel := c.alone()
+	defer cancel()
+	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
 		return err
 	}
 	return auth.ErrCredentials
