@@ -19,8 +19,8 @@ import (
 const (
 	// pingEvery is how long after one ping the next is due, and pongWithin how long its pong may take: a dead
 	// peer is found within their sum, and proxies that cut silent connections after a minute let ours be.
-	pingEvery  = 45 * time.Second
-	pongWithin = 12 * time.Second
+	pingEvery  = 50 * time.Second
+	pongWithin = 8 * time.Second
 	// messageWithin is how long a message may take from its first byte to its last.
 	messageWithin = 10 * time.Second
 	// ackWithin is how long a connection stays after its notice, for the client to acknowledge it, and closeWithin
@@ -72,7 +72,7 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 		if err := wire.text(ws, c.welcome); err != nil {
 			wire.Close()
 		}
-		c.setAlarmLocked(sooner(c.hub.wheel.now()+rand.N(pingEvery), c.leaveAt))
+		c.setAlarmLocked(sooner(together(c.hub.wheel.now()+rand.N(pingEvery)), c.leaveAt))
 	}
 	if c.hub.stopped.Load() {
 		wire.Close()
@@ -159,7 +159,7 @@ func (c *Conn) answersPings() bool {
 		return false
 	}
 	c.pinged = false
-	c.setAlarmLocked(now + pingEvery - pongWithin)
+	c.setAlarmLocked(together(now + pingEvery - pongWithin))
 	return true
 }
 
@@ -184,7 +184,7 @@ func (c *Conn) onAlarm() {
 		c.loseLocked()
 	case c.pinged:
 		c.pinged = false // it was heard meanwhile, or is about to leave
-		c.setAlarmLocked(sooner(now+pingEvery-pongWithin, c.leaveAt))
+		c.setAlarmLocked(sooner(together(now+pingEvery-pongWithin), c.leaveAt))
 	default:
 		c.pinged = true
 		c.heard.Store(false)
@@ -192,7 +192,7 @@ func (c *Conn) onAlarm() {
 			c.loseLocked()
 			return
 		}
-		c.setAlarmLocked(sooner(now+pongWithin, c.leaveAt))
+		c.setAlarmLocked(sooner(together(now+pongWithin), c.leaveAt))
 	}
 }
 
@@ -201,6 +201,10 @@ func (c *Conn) loseLocked() {
 	c.hub.count.dead.Add(1)
 	c.wire.Close()
 }
+
+// together returns the next whole second: pings of all connections go out once a second, and in between an idle
+// instance sleeps. Waking up costs more than the pings do.
+func together(at time.Duration) time.Duration { return (at + time.Second - 1).Truncate(time.Second) }
 
 // wait parks the connection's goroutine until there is something to read. What follows runs on a goroutine of its
 // own, whose stack may grow, and this one's stays the smallest there is for as long as the client is silent.
