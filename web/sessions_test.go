@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
 	"github.com/sessionhub/sessionhub/web"
 )
@@ -21,6 +22,9 @@ func TestRoundTrips(t *testing.T) {
 	}{
 		{"admin login that evicts", 2, func() { token, _ = s.open("alice") }},
 		{"check", 1, func() { s.do("GET", "/v1/session", "", "Authorization", "Bearer "+token).want(http.StatusOK) }},
+		{"connect", 1, func() {
+			s.connect([]string{hub.Subprotocol}, "Authorization", "Bearer "+token).next("welcome")
+		}},
 		{"forged token", 1, func() { s.do("GET", "/v1/session", "", "Authorization", "Bearer x").want(http.StatusUnauthorized) }},
 		{"login", 2, func() { s.do("POST", "/v1/login", `{"username":"bob","password":"demo"}`).want(http.StatusCreated) }},
 		{"no token", 0, func() { s.do("GET", "/v1/session", "").want(http.StatusUnauthorized) }},
