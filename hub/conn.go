@@ -202,9 +202,9 @@ func (c *Conn) loseLocked() {
 	c.wire.Close()
 }
 
-// together returns the next whole second: pings of all connections go out once a second, and in between an idle
+// together returns the nearest whole second: pings of all connections go out once a second, and in between an idle
 // instance sleeps. Waking up costs more than the pings do.
-func together(at time.Duration) time.Duration { return (at + time.Second - 1).Truncate(time.Second) }
+func together(at time.Duration) time.Duration { return at.Round(time.Second) }
 
 // wait parks the connection's goroutine until there is something to read. What follows runs on a goroutine of its
 // own, whose stack may grow, and this one's stays the smallest there is for as long as the client is silent.

@@ -201,6 +201,35 @@ func TestDeadPeersAreFound(t *testing.T) {
 	})
 }
 
+// A peer that dies just after it has answered a ping has the longest to be found.
+func TestAPeerThatDiesAfterItsPongIsFoundInAMinute(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		conn, buf := s.handshake(s.login("alice", "laptop"))
+		defer conn.Close()
+		var answered time.Time
+		for pongs := 0; ; {
+			opcode, _, err := readFrame(buf)
+			if err != nil {
+				break
+			}
+			if opcode == opPing && pongs < 3 {
+				if _, err := conn.Write(frame(fin|opPong, nil)); err != nil {
+					t.Fatal(err)
+				}
+				pongs++
+				answered = time.Now()
+			}
+		}
+		if took := time.Since(answered); took > time.Minute {
+			t.Errorf("cut %s after its last pong, want at most a minute", took)
+		}
+		synctest.Wait()
+		if dead := s.hub.Stats().DeadPeers; dead != 1 {
+			t.Errorf("%d dead peers, want 1", dead)
+		}
+	})
+}
+
 func TestOneThatNeverReadsDelaysNobody(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 		cred := s.login("alice", "laptop")

@@ -83,6 +83,7 @@ func readFrame(r io.Reader) (opcode byte, payload []byte, err error) {
 const (
 	opText  = 0x1
 	opClose = 0x8
+	opPing  = 0x9
 	opPong  = 0xa
 	fin     = 0x80
 )
