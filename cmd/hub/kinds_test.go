@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,34 +61,62 @@ func startCluster(t *testing.T) string {
 	return "redis+cluster://" + client.Options().Addr
 }
 
-// startRedisServer starts a redis-server with the given arguments, and returns a client of it once it answers.
+// startRedisServer starts a redis-server with the given arguments, and returns a client of it once it answers. A
+// port that was free a moment ago may be somebody's by then, so it tries again with others.
 func startRedisServer(t *testing.T, args ...string) *redis.Client {
 	t.Helper()
-	// A cluster's node listens on a second port, 10,000 above: it must exist.
-	var address, port string
-	for n := 0; n == 0 || n > 50_000; {
+	for range 10 {
+		address := freeRedisAddress(t)
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		with := append(slices.Clone(args), "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())
+		server := &process{Cmd: exec.Command("redis-server", with...)}
+		server.start(t)
+		client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true})
+		t.Cleanup(func() { client.Close() })
+		if answers(t, server, client) {
+			return client
+		}
+	}
+	t.Fatal("redis-server finds no port")
+	return nil
+}
+
+// freeRedisAddress returns an address that is free, and so is the port 10,000 above it, on which the nodes of a
+// cluster listen too.
+func freeRedisAddress(t *testing.T) string {
+	t.Helper()
+	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		address, n = l.Addr().String(), l.Addr().(*net.TCPAddr).Port
-		port = fmt.Sprint(n)
+		address := l.Addr().(*net.TCPAddr)
 		l.Close()
+		bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", address.Port+10_000))
+		if err == nil {
+			bus.Close()
+			return address.String()
+		}
 	}
-	args = append(args, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())
-	server := &process{Cmd: exec.Command("redis-server", args...)}
-	server.start(t)
-	client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true})
-	t.Cleanup(func() { client.Close() })
+}
+
+// answers reports whether a server answers before it ends.
+func answers(t *testing.T, server *process, client *redis.Client) bool {
+	t.Helper()
 	ctx := within(t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for client.Ping(ctx).Err() != nil {
 		select {
+		case <-server.gone:
+			return false
 		case <-ctx.Done():
 			t.Fatal("redis-server does not answer")
 		case <-tick.C:
 		}
 	}
-	return client
+	return true
 }
