@@ -33,6 +33,7 @@ type crowd struct {
 
 	listeners sync.WaitGroup
 	lost      atomic.Int64 // sockets that closed without a notice
+	cut       atomic.Int64 // sockets that were told, and then not closed as the protocol has it
 	surplus   atomic.Int64 // notices that nobody waited for
 
 	mu     sync.Mutex
@@ -45,7 +46,7 @@ type user struct {
 	name string
 	// answers are those to the logins whose sessions have no socket yet.
 	answers [][]byte
-	// told gets the moment at which the notice of one of its sessions was read.
+	// told gets the moment at which the notice of one of its sessions was read, once the socket is closed.
 	told chan time.Time
 }
 
@@ -119,7 +120,7 @@ func (c *crowd) login(ctx context.Context, u *user) error {
 	return nil
 }
 
-// awaitNotice returns when the notice to a session of the user was read.
+// awaitNotice waits until a socket of the user has been told and closed, and returns when its notice was read.
 func (u *user) awaitNotice(ctx context.Context, patience time.Duration) (time.Time, error) {
 	select {
 	case at := <-u.told:
@@ -132,7 +133,7 @@ func (u *user) awaitNotice(ctx context.Context, patience time.Duration) (time.Ti
 	case at := <-u.told:
 		return at, nil
 	case <-timeout.C:
-		return time.Time{}, fmt.Errorf("no socket of %s was told within %s of a login", u.name, patience)
+		return time.Time{}, fmt.Errorf("no socket of %s was told and closed within %s of a login", u.name, patience)
 	case <-ctx.Done():
 		return time.Time{}, ctx.Err()
 	}
@@ -204,20 +205,24 @@ func (c *crowd) listen(s *socket, u *user) bool {
 	}
 	c.open[s] = struct{}{}
 	c.listeners.Go(func() {
-		told := false
-		s.listen(func(at time.Time) {
-			told = true
-			select {
-			case u.told <- at:
-			default:
-				c.surplus.Add(1)
-			}
-		})
+		told, err := s.listen()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		delete(c.open, s)
-		if !told && !c.closed {
+		switch {
+		case c.closed:
+		case told.IsZero():
 			c.lost.Add(1)
+		case err != nil:
+			c.cut.Add(1)
+		}
+		if told.IsZero() {
+			return
+		}
+		select {
+		case u.told <- told:
+		default:
+			c.surplus.Add(1)
 		}
 	})
 	return true
@@ -236,6 +241,9 @@ func (c *crowd) close() error {
 	var errs []error
 	if n := c.lost.Load(); n > 0 {
 		errs = append(errs, fmt.Errorf("%d sockets were closed without a notice", n))
+	}
+	if n := c.cut.Load(); n > 0 {
+		errs = append(errs, fmt.Errorf("%d sockets were told, but not closed as the protocol has it", n))
 	}
 	if n := c.surplus.Load(); n > 0 {
 		errs = append(errs, fmt.Errorf("%d notices came that no login had caused", n))

@@ -87,8 +87,8 @@ func (m *meter) floor(ctx context.Context, _ int) error {
 // parallelConnects is how many sockets are opened at a time where nobody measures it.
 const parallelConnects = 32
 
-// evict signs each of the users in once more, by which each loses the oldest session. A call is over when both
-// the answer and the notice have come.
+// evict signs each of the users in once more, by which each loses the oldest session. A call is over when the answer
+// has come, and the socket of the old session has been told and closed: what is left to do for it would slow the next.
 func (m *meter) evict(ctx context.Context, users []*user, parallel int) (login, notice sample, err error) {
 	answered := make([]time.Duration, len(users))
 	told := make([]time.Duration, len(users))

@@ -46,6 +46,8 @@ const (
 var (
 	welcome = []byte(`"type":"welcome"`)
 	revoked = []byte(`"type":"session.revoked"`)
+	// noticeID comes before the ID of a notice.
+	noticeID = []byte(`"id":"`)
 )
 
 // dial connects the session of a token and returns once the hub has said welcome.
@@ -114,29 +116,42 @@ func (s *socket) handshake(hub *url.URL, token string) error {
 	return nil
 }
 
-// listen reads until the socket closes, answers pings, and calls told at the moment a notice has been read. It
-// returns nil if the hub closed the socket as the protocol has it.
-func (s *socket) listen(told func(time.Time)) error {
+// listen reads until the socket closes. It answers pings, and acknowledges the notice as a client does that has shown
+// it. It returns when the notice was read, the zero time if none came, and nil if the hub closed the socket as the
+// protocol has it.
+func (s *socket) listen() (told time.Time, err error) {
 	defer s.conn.Close()
 	for {
 		op, message, err := s.next()
 		if err != nil {
-			return err
+			return told, err
 		}
 		switch op {
 		case opText:
-			if bytes.Contains(message, revoked) {
-				told(time.Now())
+			if !bytes.Contains(message, revoked) {
+				continue
 			}
+			if !told.IsZero() {
+				return told, errors.New("a second notice")
+			}
+			told = time.Now()
+			err = s.send(opText, ack(message))
 		case opPing:
 			err = s.send(opPong, message)
 		case opClose:
-			return s.send(opClose, message[:min(2, len(message))])
+			return told, s.send(opClose, message[:min(2, len(message))])
 		}
 		if err != nil {
-			return err
+			return told, err
 		}
 	}
+}
+
+// ack returns the message that acknowledges a notice.
+func ack(notice []byte) []byte {
+	_, after, _ := bytes.Cut(notice, noticeID)
+	id, _, _ := bytes.Cut(after, []byte{'"'})
+	return fmt.Appendf(nil, `{"type":"ack","id":"%s"}`, id)
 }
 
 // next reads a frame. Messages of a hub are short, and come unfragmented and unmasked.
@@ -166,7 +181,7 @@ func (s *socket) next() (op byte, payload []byte, err error) {
 	return first & 0x0F, payload, err
 }
 
-// send writes a control frame: masked, as a client's must be, though by zeros.
+// send writes a frame of up to 125 bytes: masked, as a client's must be, though by zeros.
 func (s *socket) send(op byte, payload []byte) error {
 	frame := append([]byte{0x80 | op, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 	_, err := s.conn.Write(frame)

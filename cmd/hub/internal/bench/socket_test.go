@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func dialed(t *testing.T, serve http.HandlerFunc) (*socket, error) {
 
 func TestSocketIsToldAnswersPingsAndCloses(t *testing.T) {
 	t.Parallel()
+	heard := make(chan string, 1)
 	closed := make(chan error, 1)
 	s, err := dialed(t, func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("Authorization"); got != "Bearer sh_secret" {
@@ -43,24 +45,33 @@ func TestSocketIsToldAnswersPingsAndCloses(t *testing.T) {
 		}
 		write := func(text string) { conn.Write(r.Context(), websocket.MessageText, []byte(text)) }
 		write(`{"type":"welcome"}`)
-		ctx := conn.CloseRead(r.Context())
-		if err := conn.Ping(ctx); err != nil {
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		reading.Go(func() {
+			_, message, _ := conn.Read(r.Context())
+			heard <- string(message)
+			closed <- conn.Close(4001, "superseded")
+		})
+		if err := conn.Ping(r.Context()); err != nil {
 			t.Errorf("ping: %v", err)
 		}
 		write(`{"type":"message","data":"` + strings.Repeat("x", 300) + `"}`)
 		write(`{"type":"message","data":"` + strings.Repeat("x", 63<<10) + `"}`)
-		write(`{"type":"session.revoked"}`)
-		closed <- conn.Close(4001, "superseded")
+		write(`{"type":"session.revoked","id":"n1","session_id":"n2"}`)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	began, told := time.Now(), 0
-	if err := s.listen(func(at time.Time) { told++; _ = at.Sub(began) }); err != nil {
+	began := time.Now()
+	told, err := s.listen()
+	if err != nil {
 		t.Errorf("listen: %v", err)
 	}
-	if told != 1 {
-		t.Errorf("told %d times, want once", told)
+	if told.Before(began) {
+		t.Errorf("told at %s, want after %s", told, began)
+	}
+	if got, want := <-heard, `{"type":"ack","id":"n1"}`; got != want {
+		t.Errorf("the hub heard %s, want %s", got, want)
 	}
 	if err := <-closed; err != nil {
 		t.Errorf("the server's close: %v", err)
