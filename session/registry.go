@@ -61,7 +61,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 	var out Outcome
 	var now time.Time
 	key := KeyOf(req.User)
-	err := r.update(ctx, key, func(snap Snapshot) decision {
+	told, err := r.update(ctx, key, func(snap Snapshot) decision {
 		var a Account
 		a, out = snap.Account.Admit(req, rule, snap.Now)
 		out.User, out.Routes, now = req.User, snap.Routes, snap.Now
@@ -70,6 +70,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 	if err != nil {
 		return Outcome{}, err
 	}
+	out.told(told)
 	if out.Verdict == Rejected {
 		event := Event{Type: LoginRejected, At: now, User: req.User, By: req.actor()}
 		if err := r.record(ctx, key, event); err != nil {
@@ -83,7 +84,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 	var out Outcome
 	open := false
-	err := r.update(ctx, choice.Credential.Key, func(snap Snapshot) decision {
+	told, err := r.update(ctx, choice.Credential.Key, func(snap Snapshot) decision {
 		var a Account
 		if a, out, open = snap.Account.Choose(choice, snap.Now); !open {
 			return decision{}
@@ -97,7 +98,16 @@ func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	out.told(told)
 	return out, nil
+}
+
+// told adds the routes that a commit has told. Where the login was not admitted, those of the sessions that stand
+// are wanted, which were read.
+func (out *Outcome) told(routes Routes) {
+	if out.Verdict == Admitted && !out.Repeated {
+		out.Routes = routes
+	}
 }
 
 // LoginFailed records that a login was refused for its password.
@@ -199,7 +209,7 @@ func (r *Registry) EndAs(ctx context.Context, cred Credential,
 func (r *Registry) end(ctx context.Context, key Key,
 	choose func(Snapshot) (func(Session) bool, Ending, error)) (ended []Ended, err error) {
 	var refused error
-	err = r.update(ctx, key, func(snap Snapshot) decision {
+	told, err := r.update(ctx, key, func(snap Snapshot) decision {
 		ended = ended[:0]
 		var which func(Session) bool
 		var why Ending
@@ -215,19 +225,23 @@ func (r *Registry) end(ctx context.Context, key Key,
 		}
 		a, gone := a.End(ids, why, snap.Now)
 		for _, s := range gone {
-			ended = append(ended, Ended{User: a.User, Session: s, Connected: snap.Routes.Connections(s.ID) > 0})
+			ended = append(ended, Ended{User: a.User, Session: s})
 		}
 		return decision{account: a, ended: append(expired, gone...)}
 	})
+	for i := range ended {
+		ended[i].Connected = told.Connections(ended[i].Session.ID) > 0
+	}
 	return ended, errors.Join(err, refused)
 }
 
 // Expire ends what is due in an account, and writes its next deadline.
 func (r *Registry) Expire(ctx context.Context, key Key) error {
-	return r.update(ctx, key, func(snap Snapshot) decision {
+	_, err := r.update(ctx, key, func(snap Snapshot) decision {
 		a, expired := snap.Account.Expire(snap.Now)
 		return decision{account: a, ended: expired, reschedule: true}
 	})
+	return err
 }
 
 // ExpireDue expires up to limit accounts that are due, and returns how many it found. One that fails does not
@@ -304,54 +318,76 @@ func (req Request) actor() *Actor {
 	return &Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
 }
 
-// update lets decide make a decision on an account and commits it. When another change comes first it lets
-// it decide again, on what the account has become.
-func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) decision) error {
+// update lets decide make a decision on an account and commits it; it returns the routes that were told. When
+// another change comes first it lets it decide again, on what the account has become.
+func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) decision) (told Routes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	unlock, err := r.locks.lock(ctx, key)
 	if err != nil {
-		return fmt.Errorf("%w: waiting for other logins of the user: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: waiting for other logins of the user: %w", ErrUnavailable, err)
 	}
 	defer unlock()
 
-	snap, err := r.store.Load(ctx, key)
+	snap, d, err := r.decideFirst(ctx, key, decide)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for attempt := range maxAttempts {
-		d := decide(snap)
-		change, needed := d.change(snap)
+		change, needed := d.change(snap, remaining(ctx))
 		if !needed {
-			return nil
+			return nil, nil
 		}
-		lostTo, err := r.store.Commit(ctx, key, change)
+		after, err := r.store.Commit(ctx, key, change)
 		if err == nil {
 			r.count(d)
-			return nil
+			return after.Routes, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return err
+			return nil, err
 		}
-		snap = lostTo
+		snap = after
 		if err := backOff(ctx, attempt); err != nil {
-			return err
+			return nil, err
 		}
+		d = decide(snap)
 	}
-	return fmt.Errorf("%w: the account kept changing", ErrUnavailable)
+	return nil, fmt.Errorf("%w: the account kept changing", ErrUnavailable)
 }
 
-// change returns the change that a decision on snap needs, if any.
-func (d decision) change(snap Snapshot) (Change, bool) {
+// decideFirst makes the first decision. An admission may be decided on what is remembered of the account: its Commit
+// fails if that is no longer so, and returns what Load would have. All else says something of what was read.
+func (r *Registry) decideFirst(ctx context.Context, key Key, decide func(Snapshot) decision) (Snapshot, decision, error) {
+	if snap, ok := r.store.Recall(key); ok {
+		if d := decide(snap); d.created != nil {
+			return snap, d, nil
+		}
+	}
+	snap, err := r.store.Load(ctx, key)
+	if err != nil {
+		return Snapshot{}, decision{}, err
+	}
+	return snap, decide(snap), nil
+}
+
+// remaining returns how long the caller still waits. The context has a deadline: update gives it one.
+func remaining(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return time.Until(deadline)
+}
+
+// change returns the change that a decision on snap needs, if any, to be made within the given time.
+func (d decision) change(snap Snapshot, within time.Duration) (Change, bool) {
 	if d.created == nil && d.challenged == nil && len(d.ended) == 0 && !d.changed && !d.reschedule {
 		return Change{}, false
 	}
 	c := Change{
-		ID:       uuid.New(),
-		From:     snap.Version,
-		Account:  d.account,
-		Ended:    d.ended,
-		NotAfter: snap.Now.Add(storeTimeout),
+		ID:        uuid.New(),
+		From:      snap.Version,
+		Account:   d.account,
+		Ended:     d.ended,
+		NotBefore: snap.Now,
+		NotAfter:  snap.Now.Add(within),
 	}
 	for i := range d.ended {
 		c.Events = append(c.Events, sessionEvent(SessionEnded, d.account.User, d.ended[i], d.ended[i].Ended.At))

@@ -33,11 +33,18 @@ type Store interface {
 	// Load reads an account. One that is not there is an empty Snapshot with the zero Version, not an error.
 	Load(ctx context.Context, key Key) (Snapshot, error)
 
+	// Recall returns an account as this Store has last seen it, without asking for it: something to try a Commit
+	// from, which finds out whether it is still so. Its sessions may lack their latest activity and receipts, it has
+	// no Routes, and its Now is the store's clock or a little before. It reports false where nothing is remembered, or
+	// where Load costs no more.
+	Recall(key Key) (Snapshot, bool)
+
 	// Commit makes a change, all of it or nothing: the account, its next deadline, its events, and a notice
-	// to each instance with a route to a session that ended. It returns ErrConflict, and the snapshot it lost
-	// to, if the account is not at change.From, or if a session that the change ends as idle has been active
-	// since. A change that has been applied and is sent again, when its
-	// account has not changed since, succeeds and does nothing.
+	// to each instance with a route to a session that ended; it returns these routes, in a snapshot without anything
+	// else. It returns ErrConflict, and the snapshot it lost to, if the account is not at change.From, if the store's
+	// clock is not within change.NotBefore and change.NotAfter, or if a session that the change ends has been active
+	// since. A change that has been applied and is sent again, when its account has not changed since, succeeds and
+	// does nothing, and returns no routes.
 	Commit(ctx context.Context, key Key, change Change) (Snapshot, error)
 
 	// Attach records a route and then reads the account, so that of a Commit and an Attach at the same time
@@ -107,9 +114,9 @@ type Change struct {
 	Ended []Session
 	// Events are written with it. Those of type SessionEnded are the notices.
 	Events []Event
-	// NotAfter is the store's time from which the change is refused with ErrUnavailable: whoever
-	// wanted it has given up waiting. Zero is never.
-	NotAfter time.Time
+	// NotBefore is the store's time that the change was decided at, and NotAfter the one from which it is refused:
+	// whoever wanted it has given up waiting. Zero is no bound.
+	NotBefore, NotAfter time.Time
 }
 
 // Route says that connections of a session are open at an instance.

@@ -35,6 +35,8 @@ func (m *memory) Load(_ context.Context, key session.Key) (session.Snapshot, err
 	return snap, nil
 }
 
+func (m *memory) Recall(session.Key) (session.Snapshot, bool) { return session.Snapshot{}, false }
+
 func (m *memory) Commit(_ context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -65,6 +65,9 @@ func (m *measured) Load(ctx context.Context, key session.Key) (_ session.Snapsho
 	return m.store.Load(ctx, key)
 }
 
+// Recall asks nobody, so there is nothing to measure.
+func (m *measured) Recall(key session.Key) (session.Snapshot, bool) { return m.store.Recall(key) }
+
 func (m *measured) Commit(ctx context.Context, key session.Key, change session.Change) (_ session.Snapshot, err error) {
 	defer m.commit.done(time.Now(), &err)
 	return m.store.Commit(ctx, key, change)

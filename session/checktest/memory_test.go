@@ -35,6 +35,8 @@ func (m *memory) loadLocked(key session.Key) session.Snapshot {
 	return snap
 }
 
+func (m *memory) Recall(session.Key) (session.Snapshot, bool) { return session.Snapshot{}, false }
+
 func (m *memory) Commit(_ context.Context, key session.Key, c session.Change) (session.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,8 @@ type Store struct {
 	beats  pipe                  // for the leases, and for what a batch has to repeat
 	slack  time.Duration         // by how much the clocks of two shards may differ
 
+	recent *recent
+
 	leases atomic.Pointer[leases]
 	skew   atomic.Int64 // Redis's clock less ours, in ms
 	since  atomic.Int64 // the first beat, in ms of Redis's clock
@@ -79,7 +82,7 @@ var _ session.Store = (*Store)(nil)
 // New returns a Store that keeps its accounts where client leads. The client must have its own retries turned
 // off (MaxRetries: -1) and heed contexts (ContextTimeoutEnabled), or calls take longer than they should.
 func New(client redis.UniversalClient, o Options) *Store {
-	s := &Store{client: client, beats: pipe{client: client}, keep: o.KeepEvents}
+	s := &Store{client: client, beats: pipe{client: client}, keep: o.KeepEvents, recent: newRecent()}
 	if s.keep == 0 {
 		s.keep = 10_000
 	}
@@ -207,21 +210,20 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 	}
 	seen, alive := s.lastLook()
 	k, name := &s.shards[key.Shard()], key.String()
+	record = append(c.ID[:], record...)
 	reply, once, err := s.pipes[key.Shard()].runOnce(ctx, commitScript,
 		[]string{k.account + name, k.live + name, k.due, k.events, k.told},
-		from, append(c.ID[:], record...), keep, millis(c.Account.Deadline()),
+		from, record, keep, millis(c.Account.Deadline()),
 		name, millis(c.NotAfter), events,
 		s.keep, key.Shard(), InboxPrefix,
 		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, unacknowledged),
-		seen, alive, idleNames(c.Ended))
+		seen, alive, activities(c.Ended), millis(c.NotBefore))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
-	switch reply {
-	case int64(1):
-		return session.Snapshot{}, nil
-	case int64(2):
-		return session.Snapshot{}, fmt.Errorf("%w: redis: the change came too late", session.ErrUnavailable)
+	if parts, ok := reply.([]any); ok && len(parts) == 1 {
+		s.recent.put(key, record)
+		return session.Snapshot{Routes: toldRoutes(key, parts[0])}, nil
 	}
 	if !once {
 		// The change may have been made the first time, and others after it: nobody can tell any more.
@@ -272,35 +274,74 @@ func (s *Store) snapshot(key session.Key, reply any) (session.Snapshot, error) {
 	if !ok || record == "" {
 		return snap, nil
 	}
-	if len(record) < len(snap.Version) {
-		return snap, fmt.Errorf("redis: account %s: a record of %d bytes", key, len(record))
-	}
-	copy(snap.Version[:], record)
-	if record = record[len(snap.Version):]; record == "" {
-		return snap, nil // there is nothing in it any more
-	}
-	var err error
-	if snap.Account, err = session.DecodeAccount([]byte(record)); err != nil {
+	if err := readRecord(&snap, []byte(record)); err != nil {
 		return snap, fmt.Errorf("redis: account %s: %w", key, err)
 	}
-	fields, _ := parts[1].([]any)
-	for i := 0; i+1 < len(fields); i += 2 {
-		field, _ := fields[i].(string)
-		value, _ := fields[i+1].(string)
+	for field, value := range fieldsOf(parts[1]) {
 		s.apply(&snap, key, field, value)
 	}
 	return snap, nil
 }
 
-// apply adds a field of the live hash to a snapshot.
-func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value string) {
+// readRecord reads an account and its version into a snapshot.
+func readRecord(snap *session.Snapshot, record []byte) (err error) {
+	if len(record) < len(snap.Version) {
+		return fmt.Errorf("a record of %d bytes", len(record))
+	}
+	copy(snap.Version[:], record)
+	if record = record[len(snap.Version):]; len(record) > 0 { // else there is nothing in it any more
+		snap.Account, err = session.DecodeAccount(record)
+	}
+	return err
+}
+
+// fieldsOf returns the fields and values of a hash, as a script has returned them.
+func fieldsOf(reply any) iter.Seq2[string, string] {
+	return func(yield func(field, value string) bool) {
+		fields, _ := reply.([]any)
+		for i := 0; i+1 < len(fields); i += 2 {
+			field, _ := fields[i].(string)
+			value, _ := fields[i+1].(string)
+			if !yield(field, value) {
+				return
+			}
+		}
+	}
+}
+
+// toldRoutes returns the routes that a commit has told.
+func toldRoutes(key session.Key, reply any) (routes session.Routes) {
+	for field, value := range fieldsOf(reply) {
+		_, id, instance, ok := parseField(field)
+		if route, _, known := parseRoute(key, id, instance, value); ok && known {
+			routes = append(routes, route)
+		}
+	}
+	return routes
+}
+
+// parseField reads the name of a field of the live hash.
+func parseField(field string) (sort string, id session.ID, instance string, ok bool) {
 	sort, rest, _ := strings.Cut(field, ":")
 	name, instance, _ := strings.Cut(rest, ":")
-	var id session.ID
 	if hex.DecodedLen(len(name)) != len(id) {
-		return
+		return "", id, "", false
 	}
-	if _, err := hex.Decode(id[:], []byte(name)); err != nil {
+	_, err := hex.Decode(id[:], []byte(name))
+	return sort, id, instance, err == nil
+}
+
+// parseRoute reads a route, and since when it is there in ms.
+func parseRoute(key session.Key, id session.ID, instance, value string) (route session.Route, since int64, ok bool) {
+	route = session.Route{Key: key, Session: id, Instance: instance}
+	_, err := fmt.Sscan(value, &route.Epoch, &route.Connections, &since)
+	return route, since, err == nil
+}
+
+// apply adds a field of the live hash to a snapshot.
+func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value string) {
+	sort, id, instance, ok := parseField(field)
+	if !ok {
 		return
 	}
 	live := slices.IndexFunc(snap.Account.Live, func(s session.Session) bool { return s.ID == id })
@@ -312,13 +353,8 @@ func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value stri
 	case sort == "k":
 		snap.Account = snap.Account.Acknowledge(id, parseMillis(value))
 	case sort == "r" && live >= 0:
-		var epoch uint64
-		var connections int
-		var since int64
-		if _, err := fmt.Sscan(value, &epoch, &connections, &since); err == nil && s.lives(instance, since) {
-			snap.Routes = append(snap.Routes, session.Route{
-				Key: key, Session: id, Instance: instance, Epoch: epoch, Connections: connections,
-			})
+		if route, since, ok := parseRoute(key, id, instance, value); ok && s.lives(instance, since) {
+			snap.Routes = append(snap.Routes, route)
 		}
 	}
 }
@@ -342,15 +378,13 @@ func sessionNames(list []session.Session, wanted func(session.Session) bool) str
 func all(session.Session) bool              { return true }
 func unacknowledged(s session.Session) bool { return s.Ended.AckedAt.IsZero() }
 
-// idleNames returns the sessions that have ended as idle, with the last activity that this was decided on.
-func idleNames(ended []session.Session) string {
-	var names strings.Builder
+// activities returns the sessions that have ended, each with the last activity that this was decided on.
+func activities(ended []session.Session) string {
+	var list strings.Builder
 	for _, s := range ended {
-		if s.Ended.Reason == session.Idle {
-			fmt.Fprintf(&names, " %s=%d", sessionName(s.ID), s.LastActiveAt.UnixMilli())
-		}
+		fmt.Fprintf(&list, " %s=%d", sessionName(s.ID), s.LastActiveAt.UnixMilli())
 	}
-	return names.String()
+	return list.String()
 }
 
 // millis returns a time as Redis has it, and the zero time as none.

@@ -189,7 +189,9 @@ var commitCases = []testCase{
 	{"a change to an account that is not there is refused if it is from a version", commitConflictAbsent},
 	{"a change that is sent again does nothing", commitRepeated},
 	{"a change that is sent again after another is refused", commitRepeatedLate},
-	{"a change that comes too late is refused", commitTooLate},
+	{"a change is refused outside of its time", commitUntimely},
+	{"a change returns the routes that it has told", commitTellsRoutes},
+	{"what is recalled is what was committed last, or nothing", commitRecalled},
 	{"a change may leave an account with nothing in it", commitEmptied},
 }
 
@@ -294,22 +296,76 @@ func commitRepeatedLate(k *kit) {
 	k.wantEvents(append(first.Events, second.Events...)...)
 }
 
-func commitTooLate(k *kit) {
+func commitUntimely(k *kit) {
 	live := k.open(1)
 	before := k.load(k.key)
-	late, _ := k.ending(k.key, live[0].ID)
-	for _, by := range []time.Duration{0, time.Millisecond, time.Hour} {
-		late.NotAfter = before.Now.Add(-by)
-		_, err := k.Store.Commit(k.ctx, k.key, late)
-		k.wantErr(err, session.ErrUnavailable)
+	change, _ := k.ending(k.key, live[0].ID)
+	refused := func(notBefore, notAfter time.Time) {
+		k.Helper()
+		change.NotBefore, change.NotAfter = notBefore, notAfter
+		lostTo, err := k.Store.Commit(k.ctx, k.key, change)
+		k.wantErr(err, session.ErrConflict)
+		for _, snap := range []session.Snapshot{lostTo, k.load(k.key)} {
+			same(k, "account", snap.Account, before.Account)
+			same(k, "version", snap.Version, before.Version)
+		}
 	}
-	snap := k.load(k.key)
-	same(k, "account", snap.Account, before.Account)
-	same(k, "version", snap.Version, before.Version)
+	for _, by := range []time.Duration{0, time.Millisecond, time.Hour} {
+		refused(time.Time{}, before.Now.Add(-by))
+	}
+	refused(before.Now.Add(time.Hour), before.Now.Add(2*time.Hour))
 	k.wantEvents()
 
-	late.NotAfter = before.Now.Add(time.Hour)
-	k.commit(late)
+	change.NotBefore, change.NotAfter = before.Now, before.Now.Add(time.Hour)
+	k.commit(change)
+}
+
+func commitTellsRoutes(k *kit) {
+	k.beat("one", "two")
+	live := k.open(3)
+	one, two, other := k.route(live[0].ID, "one"), k.route(live[0].ID, "two"), k.route(live[1].ID, "one")
+	for _, route := range []session.Route{one, two, other} {
+		k.attach(route)
+	}
+	opening := k.load(k.key)
+	opening.Account.Live = append(opening.Account.Live, k.session(opening.Now))
+	after, err := k.Store.Commit(k.ctx, k.key, k.change(opening.Version, opening.Account))
+	k.must(err)
+	k.wantRoutes(after.Routes)
+
+	change, _ := k.ending(k.key, live[0].ID)
+	after, err = k.Store.Commit(k.ctx, k.key, change)
+	k.must(err)
+	k.wantRoutes(after.Routes, one, two)
+	after, err = k.Store.Commit(k.ctx, k.key, change)
+	k.must(err)
+	k.wantRoutes(after.Routes)
+
+	change, _ = k.ending(k.key, live[2].ID)
+	after, err = k.Store.Commit(k.ctx, k.key, change)
+	k.must(err)
+	k.wantRoutes(after.Routes)
+}
+
+func commitRecalled(k *kit) {
+	k.beat("one")
+	if snap, ok := k.Store.Recall(k.key); ok {
+		k.Fatalf("of an account that was never there %s is recalled", asJSON(k, snap))
+	}
+	live := k.open(2)
+	k.attach(k.route(live[0].ID, "one"))
+	change, _ := k.ending(k.key, live[0].ID)
+	k.commit(change)
+	snap, ok := k.Store.Recall(k.key)
+	if !ok {
+		return
+	}
+	same(k, "account", snap.Account, change.Account)
+	same(k, "version", snap.Version, change.ID)
+	k.wantRoutes(snap.Routes)
+	if now := k.now(); snap.Now.After(now) {
+		k.Errorf("it is %s, and %s was recalled", now, snap.Now)
+	}
 }
 
 func commitEmptied(k *kit) {

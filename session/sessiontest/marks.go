@@ -15,7 +15,8 @@ var touchCases = []testCase{
 	{"marks for a session that is not there do nothing", touchUnknown},
 	{"marks that come in between a load and its commit are kept", touchBetween},
 	{"marks can be for several accounts", touchMany},
-	{"a change that ends a session as idle loses to activity since", touchIdle},
+	{"a change that ends a session loses to activity since", touchEnded},
+	{"a session that has been active since does not end as idle", touchIdle},
 }
 
 // wantTime fails the test unless at lies between two moments of the store's clock, ago before.
@@ -153,6 +154,23 @@ func touchMany(k *kit) {
 		at := k.load(session.KeyOf(user)).Account.Live[0].LastActiveAt
 		k.wantTime("active", at, before, k.now(), 0)
 	}
+}
+
+// touchEnded lets a session be active that a change is about to end: the change was decided on what is no longer so.
+func touchEnded(k *kit) {
+	live := k.open(2)
+	before := k.load(k.key)
+	change, _ := k.ending(k.key, live[0].ID)
+	k.touch(session.Mark{Key: k.key, Session: live[1].ID})
+	k.touch(session.Mark{Key: k.key, Session: live[0].ID})
+	lostTo, err := k.Store.Commit(k.ctx, k.key, change)
+	k.wantErr(err, session.ErrConflict)
+	same(k, "version", lostTo.Version, before.Version)
+	change.Ended[0].LastActiveAt = lostTo.Account.Live[0].LastActiveAt
+	if !change.Ended[0].LastActiveAt.After(live[0].LastActiveAt) {
+		k.Errorf("active at %s, no later than before", change.Ended[0].LastActiveAt)
+	}
+	k.commit(change)
 }
 
 func touchIdle(k *kit) {

@@ -76,6 +76,9 @@ func read(query func(...any) *sql.Row, key session.Key, now time.Time) (session.
 	return snap, nil
 }
 
+// Recall implements [session.Store]: reading the file costs no more.
+func (*Store) Recall(session.Key) (session.Snapshot, bool) { return session.Snapshot{}, false }
+
 // Commit implements [session.Store].
 func (s *Store) Commit(
 	ctx context.Context, key session.Key, change session.Change,
@@ -87,7 +90,7 @@ func (s *Store) Commit(
 	if err := s.writer.do(ctx, c.apply, c.settle); err != nil {
 		return session.Snapshot{}, err
 	}
-	return c.lostTo, c.refused
+	return c.after, c.refused
 }
 
 // commit is a change on its way into the database.
@@ -100,7 +103,7 @@ type commit struct {
 	notice []byte  // the events, as a notice has them
 
 	refused error            // why the change was not made
-	lostTo  session.Snapshot // to what, if refused for a conflict
+	after   session.Snapshot // what it lost to, if refused; else the routes that were told
 	lastID  int64            // of the last event; 0 if nothing was written
 	applied bool
 }
@@ -127,60 +130,51 @@ func (s *Store) newCommit(key session.Key, change session.Change) (*commit, erro
 }
 
 // apply makes the change, if it may be made.
-// activeSince reports whether a session that the change ends as idle has been active since it was decided, and
-// leaves what the change lost to in lostTo.
-func (c *commit) activeSince(tx *statements, now time.Time) (bool, error) {
-	idle := func(s session.Session) bool { return s.Ended.Reason == session.Idle }
-	if !slices.ContainsFunc(c.change.Ended, idle) {
-		return false, nil
-	}
-	var err error
-	if c.lostTo, err = read(tx.load.QueryRow, c.key, now); err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(c.change.Ended, func(s session.Session) bool {
-		found, ok := c.lostTo.Account.Find(s.ID)
-		return ok && idle(s) && found.LastActiveAt.After(s.LastActiveAt)
-	}), nil
-}
-
 func (c *commit) apply(tx *statements) error {
 	now := c.store.now()
 	at, err := currentVersion(tx, c.key, now)
 	if err != nil {
 		return err
 	}
-	switch {
-	case at == c.change.ID: // applied before, and sent again
+	if at == c.change.ID { // applied before, and sent again
 		return nil
-	case !c.change.NotAfter.IsZero() && !now.Before(c.change.NotAfter):
-		c.refused = fmt.Errorf("%w: the change came too late", session.ErrUnavailable)
-		return nil
-	case at != c.change.From:
-		c.refused = session.ErrConflict
-		c.lostTo, err = read(tx.load.QueryRow, c.key, now)
+	}
+	marks, err := readMarks(tx, c.key)
+	if err != nil {
 		return err
 	}
-	if active, err := c.activeSince(tx, now); active || err != nil {
+	if at != c.change.From || !c.inTime(now) || c.overtaken(marks) {
 		c.refused = session.ErrConflict
+		c.after, err = read(tx.load.QueryRow, c.key, now)
 		return err
 	}
 	c.applied = true
-	if err := c.putAccount(tx, now, at == session.Version{}); err != nil {
+	if err := c.putAccount(tx, marks, now, at == session.Version{}); err != nil {
 		return err
 	}
 	c.lastID, err = c.store.putEvents(tx, c.events)
 	return err
 }
 
+// inTime reports whether now is when the change may be made.
+func (c *commit) inTime(now time.Time) bool {
+	return !now.Before(c.change.NotBefore) && (c.change.NotAfter.IsZero() || now.Before(c.change.NotAfter))
+}
+
+// overtaken reports whether a session that the change ends has been active since that was decided.
+func (c *commit) overtaken(marks []mark) bool {
+	return slices.ContainsFunc(c.change.Ended, func(s session.Session) bool {
+		return slices.ContainsFunc(marks, func(m mark) bool {
+			return m.Session == s.ID && m.Active != nil && *m.Active > s.LastActiveAt.UnixMilli()
+		})
+	})
+}
+
 // putAccount writes the account, with the marks that came in since it was read.
-func (c *commit) putAccount(tx *statements, now time.Time, created bool) error {
+func (c *commit) putAccount(tx *statements, marks []mark, now time.Time, created bool) error {
 	a := c.change.Account
-	marks, err := readMarks(tx, c.key)
-	if err != nil {
-		return err
-	}
 	if len(marks) > 0 {
+		var err error
 		if !created { // else they are those of an account that was there before
 			a = fold(a, marks)
 			if c.record, err = json.Marshal(a); err != nil {
@@ -195,7 +189,7 @@ func (c *commit) putAccount(tx *statements, now time.Time, created bool) error {
 	if !ok {
 		until = now.Add(keepEmpty)
 	}
-	_, err = tx.putAccount.Exec(c.key.String(), text(a.User), c.change.ID.String(), string(c.record),
+	_, err := tx.putAccount.Exec(c.key.String(), text(a.User), c.change.ID.String(), string(c.record),
 		millis(a.Deadline()), millis(until))
 	return err
 }
@@ -208,10 +202,10 @@ func (c *commit) putAccount(tx *statements, now time.Time, created bool) error {
 // the process dies in between, the sockets that would have been told die with it.
 func (c *commit) settle() {
 	if c.refused != nil {
-		c.lostTo.Routes = c.store.board.routesOf(c.key, c.lostTo)
+		c.after.Routes = c.store.board.routesOf(c.key, c.after)
 	}
 	if c.applied && len(c.change.Ended) > 0 {
-		c.store.board.tell(c.key, c.change.Ended, c.lastID, c.notice)
+		c.after.Routes = c.store.board.tell(c.key, c.change.Ended, c.lastID, c.notice)
 	}
 }
 

@@ -112,10 +112,11 @@ func (b *board) setLocked(key session.Key, routes []session.Route) {
 	b.routes[key] = routes
 }
 
-// tell sends a notice to each instance with a route to one of the ended sessions, and forgets those routes.
+// tell sends a notice to each instance with a route to one of the ended sessions, and forgets those routes, which it
+// returns.
 // It is called by the writer alone, which keeps the notices in order. An instance whose lease has run out may
 // merely have been asleep, and is told too.
-func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, events []byte) {
+func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, events []byte) (told session.Routes) {
 	shard := key.Shard()
 	at := strconv.FormatInt(lastEvent, 10)
 	messages := make(map[string][]byte)
@@ -124,6 +125,7 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 		gone := slices.ContainsFunc(ended, func(s session.Session) bool { return s.ID == r.Session })
 		if gone {
 			messages[r.Instance] = nil
+			told = append(told, r)
 		}
 		return gone
 	}))
@@ -138,6 +140,7 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 	for id, message := range messages {
 		b.send(id, message)
 	}
+	return told
 }
 
 // Attach implements [session.Store].

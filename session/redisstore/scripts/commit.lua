@@ -8,19 +8,17 @@
 --       11 the live sessions, each after a space   12 the ended ones without a receipt in the record, likewise
 --       13 ms: a route that is older counts only if its instance lives, '' for none
 --       14 the instances that live, with a space before and after each
---       15 the sessions that it ends as idle, each with = and ms of its last activity, after a space
--- Returns 1 when made, 2 when refused; else the snapshot it lost to, as load does.
+--       15 the sessions that it ends, each with = and ms of its last activity, after a space
+--       16 ms before which the change is refused, '' for none
+-- Returns a list: of one, the fields and values of the routes that were told; or the snapshot it lost to, as load does.
 local version = redis.call('GETRANGE', KEYS[1], 0, 15)
 if version == string.sub(ARGV[2], 1, 16) then
-  return 1
+  return {{}}
 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if version ~= ARGV[1] then
+if version ~= ARGV[1] or ARGV[6] ~= '' and now >= tonumber(ARGV[6]) or ARGV[16] ~= '' and now < tonumber(ARGV[16]) then
   return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2]), now}
-end
-if ARGV[6] ~= '' and now >= tonumber(ARGV[6]) then
-  return 2
 end
 for session, at in string.gmatch(ARGV[15], '(%x+)=(%d+)') do
   local active = redis.call('HGET', KEYS[2], 'a:' .. session)
@@ -51,7 +49,7 @@ elseif not due or tonumber(due) <= now or tonumber(due) > tonumber(ARGV[4]) then
 end
 
 -- The routes of dead instances are forgotten, those of sessions that are not live told and forgotten.
-local told, gone = {}, {}
+local told, gone, routes = {}, {}, {}
 for i = 1, #fields, 2 do
   local sort, session = string.match(fields[i], '^(%a):(%x+)')
   local instance = string.sub(fields[i], 36)
@@ -66,6 +64,8 @@ for i = 1, #fields, 2 do
     gone[#gone + 1] = fields[i]
     if sort == 'r' then
       told[instance] = 0
+      routes[#routes + 1] = fields[i]
+      routes[#routes + 1] = fields[i + 1]
     end
   end
 end
@@ -93,4 +93,4 @@ if ARGV[7] ~= '' then
     redis.call('PUBLISH', ARGV[10] .. instance, ARGV[9] .. ' ' .. number .. ' ' .. id .. '\n' .. ARGV[7])
   end
 end
-return 1
+return {routes}
