@@ -27,6 +27,8 @@ type Account struct {
 	Ended []Session `json:"ended" cbor:"3,keyasint,omitempty"`
 	// Tickets are the questions that wait for the user's choice, oldest first.
 	Tickets []Ticket `json:"tickets" cbor:"4,keyasint,omitempty"`
+	// Limits are the user's own, which come before those of the hub's rule. See Restrict.
+	Limits Limits `json:"limits,omitzero" cbor:"5,keyasint,omitzero"`
 }
 
 // Ticket is a login that waits for the user to choose which sessions make room for it.
@@ -34,7 +36,8 @@ type Ticket struct {
 	Digest    Digest    `json:"digest" cbor:"1,keyasint"`
 	ExpiresAt time.Time `json:"expires_at" cbor:"2,keyasint"`
 	Request   Request   `json:"request" cbor:"3,keyasint"`
-	Rule      Rule      `json:"rule" cbor:"4,keyasint"`
+	// Rule is the one that the login came under, without the limits of the user and of the login.
+	Rule Rule `json:"rule" cbor:"4,keyasint"`
 }
 
 // Request is a login whose user has been authenticated.
@@ -46,6 +49,8 @@ type Request struct {
 	IP         string            `json:"ip,omitempty" cbor:"2,keyasint,omitempty"`
 	UserAgent  string            `json:"user_agent,omitempty" cbor:"3,keyasint,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty" cbor:"4,keyasint,omitempty"`
+	// Limits are what this login says itself. They come before the user's own.
+	Limits Limits `json:"limits,omitzero" cbor:"5,keyasint,omitzero"`
 	// Force answers the question of policy Ask beforehand. The other policies ignore it.
 	Force bool `json:"-" cbor:"-"`
 	// End, with Force, names the sessions that are to make room, instead of the least recently active.
@@ -88,15 +93,17 @@ type Outcome struct {
 	Routes Routes
 }
 
-// Admit decides a login under rule. In turn: what is due expires; the same device gives up its own session;
+// Admit decides a login under the standard rule, the user's own limits and those of the login itself; of these three
+// the later comes first, field by field. In turn: what is due expires; the same device gives up its own session;
 // under the limit the login is admitted; over it, the policy decides. A login that is not admitted changes
 // nothing but what had expired, and the ticket it may have been given.
-func (a Account) Admit(req Request, rule Rule, now time.Time) (Account, Outcome) {
+func (a Account) Admit(req Request, standard Rule, now time.Time) (Account, Outcome) {
 	now = now.UTC().Truncate(time.Millisecond)
 	if done, ok := a.admitted(req); ok {
 		return a, done
 	}
 	a, expired := a.Expire(now)
+	rule := a.Rule(standard).With(req.Limits)
 	out := Outcome{Expired: expired}
 	newcomer := req.session(rule, now)
 
@@ -110,7 +117,7 @@ func (a Account) Admit(req Request, rule Rule, now time.Time) (Account, Outcome)
 			return a, out
 		}
 		out.Verdict = Challenged
-		out.Ticket = Ticket{Digest: req.Ticket, ExpiresAt: now.Add(TicketLifetime), Request: req, Rule: rule}
+		out.Ticket = Ticket{Digest: req.Ticket, ExpiresAt: now.Add(TicketLifetime), Request: req, Rule: standard}
 		a.Tickets = append(slices.Clone(a.Tickets), out.Ticket)
 		a.Tickets = a.Tickets[max(0, len(a.Tickets)-maxTickets):]
 		return a, out
@@ -146,9 +153,9 @@ func (req Request) makeRoom(others []Session, rule Rule) (victims []ID, ok bool)
 	forced := rule.Policy == Evict || rule.Policy == Ask && req.Force
 	if forced && len(req.End) > 0 {
 		rest := slices.DeleteFunc(slices.Clone(others), func(s Session) bool { return slices.Contains(req.End, s.ID) })
-		return req.End, len(rule.excess(rest, req.Device.Kind, false)) == 0
+		return req.End, len(rule.excess(rest, 1, req.Device.Kind, false)) == 0
 	}
-	for _, s := range rule.excess(others, req.Device.Kind, forced) {
+	for _, s := range rule.excess(others, 1, req.Device.Kind, forced) {
 		victims = append(victims, s.ID)
 	}
 	return victims, forced || len(victims) == 0
@@ -201,7 +208,8 @@ type Choice struct {
 }
 
 // Choose spends a ticket and does what the user chose. It reports false if the ticket is not open: spent,
-// expired or never issued.
+// expired or never issued. The limits are those of now: they may have changed since the question was put. The policy is
+// still Ask, whatever it has become: who was asked may answer.
 func (a Account) Choose(choice Choice, now time.Time) (Account, Outcome, bool) {
 	if done, ok := a.admitted(Request{Credential: choice.Credential}); ok {
 		return a, done, true
@@ -218,6 +226,7 @@ func (a Account) Choose(choice Choice, now time.Time) (Account, Outcome, bool) {
 	req := ticket.Request
 	req.User, req.Credential, req.Ticket = a.User, choice.Credential, choice.Next
 	req.Force, req.End = true, choice.End
+	req.Limits.Policy = Ask
 	a, out := a.Admit(req, ticket.Rule, now)
 	return a, out, true
 }
@@ -283,9 +292,12 @@ func (a Account) Deadline() time.Time {
 	return next
 }
 
-// KeepUntil returns when the account can no longer matter to anyone; zero is never. It reports false for an
-// account with nothing in it, which need not be kept at all.
+// KeepUntil returns when the account can no longer matter to anyone; zero is never, as for a user with limits of their
+// own. It reports false for an account with nothing in it, which need not be kept at all.
 func (a Account) KeepUntil() (until time.Time, ok bool) {
+	if !a.Limits.IsZero() {
+		return time.Time{}, true
+	}
 	for _, s := range a.Live {
 		at, _ := s.Deadline()
 		if at.IsZero() {

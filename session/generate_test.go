@@ -49,6 +49,21 @@ var rules = rapid.Custom(func(t *rapid.T) session.Rule {
 	}
 })
 
+// ownLimits are what a user or a login says itself, which is most often nothing.
+var ownLimits = rapid.Custom(func(t *rapid.T) session.Limits {
+	var own session.Limits
+	if rapid.IntRange(0, 2).Draw(t, "says a limit") == 0 {
+		own.Limit = limits.Draw(t, "limit")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "says limits by kind") == 0 {
+		own.LimitByKind = rapid.MapOfN(rapid.SampledFrom(session.Kinds[:3]), limits, 0, 2).Draw(t, "limit by kind")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "says a policy") == 0 {
+		own.Policy = policies.Draw(t, "policy")
+	}
+	return own
+})
+
 var requests = rapid.Custom(func(t *rapid.T) session.Request {
 	return session.Request{
 		User:       "alice",
@@ -57,6 +72,7 @@ var requests = rapid.Custom(func(t *rapid.T) session.Request {
 		IP:         rapid.SampledFrom([]string{"", "192.0.2.1"}).Draw(t, "ip"),
 		UserAgent:  rapid.StringN(0, 5, -1).Draw(t, "user agent"),
 		Attributes: rapid.MapOfN(rapid.StringN(0, 3, -1), rapid.String(), 0, 1).Draw(t, "attributes"),
+		Limits:     ownLimits.Draw(t, "limits"),
 		Force:      rapid.Bool().Draw(t, "force"),
 		Ticket:     digests.Draw(t, "ticket"),
 	}
@@ -84,7 +100,7 @@ func sessionOn(t *rapid.T, device session.Device) session.Session {
 // accounts are any that the rules can lead to: up to one live session on each device, more than most limits
 // allow, some of them due; tombstones and tickets, some past their time.
 var accounts = rapid.Custom(func(t *rapid.T) session.Account {
-	a := session.Account{User: "alice"}
+	a := session.Account{User: "alice", Limits: ownLimits.Draw(t, "own limits")}
 	mixed := rapid.Permutation(devices).Draw(t, "devices")
 	for _, device := range mixed[:rapid.IntRange(0, 9).Draw(t, "live")] {
 		a.Live = append(a.Live, sessionOn(t, device))

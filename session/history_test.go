@@ -30,6 +30,7 @@ func TestHistory(t *testing.T) {
 			"login":       h.login,
 			"choose":      h.choose,
 			"end":         h.end,
+			"restrict":    h.restrict,
 			"expire":      h.expire,
 			"acknowledge": h.acknowledge,
 			"active":      h.active,
@@ -135,6 +136,7 @@ func (h *history) checkForced(
 	req := ticket.Request
 	req.User, req.Credential, req.Ticket = before.User, choice.Credential, choice.Next
 	req.Force, req.End = true, choice.End
+	req.Limits.Policy = session.Ask
 	taken := false
 	var rest []session.Ticket
 	for _, other := range before.Tickets {
@@ -155,6 +157,17 @@ func (h *history) end(t *rapid.T) {
 	named := rapid.SliceOf(rapid.SampledFrom(idsOf(h.account.Live))).Draw(t, "sessions")
 	after, ended := h.account.End(named, session.Ending{Reason: session.SignedOut}, h.now)
 	h.account = after
+	h.bury(ended)
+}
+
+func (h *history) restrict(t *rapid.T) {
+	own, rule := ownLimits.Draw(t, "own limits"), rules.Draw(t, "rule")
+	before := h.account
+	why := session.Ending{Reason: session.EndedByAdmin}
+	after, expired, ended := before.Restrict(own, rule, why, h.now)
+	checkRestricted(t, before, own, rule, h.now, after, ended)
+	h.account = after
+	h.bury(expired)
 	h.bury(ended)
 }
 

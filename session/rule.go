@@ -87,9 +87,9 @@ func (r Rule) limitOf(kind Kind) int {
 	return r.limit()
 }
 
-// excess returns which of live must end so that a session of the given kind fits, least recently active
-// first. With all, kinds other than the newcomer's are brought below a lowered limit too.
-func (r Rule) excess(live []Session, kind Kind, all bool) []Session {
+// excess returns which of live must end so that so many newcomers of the given kind fit, least recently active
+// first. With all, kinds other than the newcomers' are brought below a lowered limit too.
+func (r Rule) excess(live []Session, newcomers int, kind Kind, all bool) []Session {
 	rest := slices.SortedFunc(slices.Values(live), byActivity)
 	var victims []Session
 	end := func(n int, eligible func(Session) bool) {
@@ -113,11 +113,11 @@ func (r Rule) excess(live []Session, kind Kind, all bool) []Session {
 			}
 		}
 		if k == kind {
-			count++ // the newcomer
+			count += newcomers
 		}
 		end(count-r.limitOf(k), func(s Session) bool { return s.Device.Kind == k })
 	}
-	end(len(rest)+1-r.limit(), func(Session) bool { return true })
+	end(len(rest)+newcomers-r.limit(), func(Session) bool { return true })
 	slices.SortFunc(victims, byActivity)
 	return victims
 }

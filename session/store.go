@@ -27,7 +27,8 @@ type Version = uuid.UUID
 //
 // All methods may be called concurrently and return ErrUnavailable, wrapped, when the store cannot be
 // reached or the context ends first; then a change may have been made or not. A store orders the calls for
-// one key: each sees all of those before it. A user can be any string of bytes; all other text is UTF-8, and a
+// one key: each sees all of those before it. It forgets an account once Account.KeepUntil says that it can matter to
+// nobody, and never before. A user can be any string of bytes; all other text is UTF-8, and a
 // store may mend what is not.
 type Store interface {
 	// Load reads an account. One that is not there is an empty Snapshot with the zero Version, not an error.

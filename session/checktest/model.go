@@ -1,6 +1,7 @@
 package checktest
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -21,6 +22,9 @@ const (
 	endAll verb = "end all" // every live session
 	check  verb = "check"   // of a token
 	list   verb = "list"    // the live sessions
+
+	restrict verb = "restrict" // give the user a limit of their own, or take it away
+	foresee  verb = "foresee"  // what that would end
 )
 
 // call is one operation as it was asked for.
@@ -30,7 +34,8 @@ type call struct {
 	// id is the session meant; of a login and a choice, the one that may open.
 	id     session.ID
 	device int
-	limit  int
+	limit  int // of the rule that a login or a limit of the user comes under
+	own    int // the limit that a login says itself, or that becomes the user's own; 0 is none
 	policy session.Policy
 	force  bool
 	// ticket is the one to spend, and next the one to issue if the user must choose.
@@ -134,6 +139,8 @@ func (m model) steps(s state, c call) []step {
 		return []step{{s, answer{reason: session.Unknown}}}
 	case list:
 		return []step{{s, answer{standing: s.members()}}}
+	case restrict, foresee:
+		return m.restrict(s, c)
 	}
 	panic(fmt.Sprintf("the model knows no %q", c.verb))
 }
@@ -163,14 +170,14 @@ func (m model) choose(s state, c call) []step {
 	case !c.force:
 		return []step{{spent, answer{verdict: session.Declined}}}
 	}
-	c.device, c.limit, c.policy = t.device, t.limit, session.Ask
+	c.device, c.limit, c.own, c.policy = t.device, t.limit, t.own, session.Ask
 	return m.admit(spent, c)
 }
 
 // admit decides a login: a session on the same device gives way, and then as many others as the limit asks for.
 func (m model) admit(s state, c call) []step {
 	others := slices.DeleteFunc(slices.Clone(s.live), func(m member) bool { return m.device == c.device })
-	excess := len(others) + 1 - c.limit
+	excess := len(others) + 1 - cmp.Or(c.own, s.own, c.limit)
 	forced := c.policy == session.Evict || c.policy == session.Ask && c.force
 	switch {
 	case forced && len(c.named) > 0:
@@ -188,8 +195,21 @@ func (m model) admit(s state, c call) []step {
 	case c.policy == session.Reject:
 		return []step{{s, answer{verdict: session.Rejected, standing: s.members()}}}
 	}
-	asked := s.ask(ticket{digest: c.next, device: c.device, limit: c.limit})
+	asked := s.ask(ticket{digest: c.next, device: c.device, limit: c.limit, own: c.own})
 	return []step{{asked, answer{verdict: session.Challenged, standing: s.members()}}}
+}
+
+// restrict gives the user a limit and ends what is over the one that holds then; to foresee it changes nothing.
+func (m model) restrict(s state, c call) []step {
+	var steps []step
+	for _, victims := range m.victims(s.live, max(0, len(s.live)-cmp.Or(c.own, c.limit))) {
+		next, graves := s.end(func(m member) bool { return slices.Contains(victims, m) }, c.reason, session.ID{})
+		if next.own = c.own; c.verb == foresee {
+			next = s
+		}
+		steps = append(steps, step{next, answer{ended: idsOf(graves)}})
+	}
+	return steps
 }
 
 // replace opens the session of a login in place of that on the same device and of the victims.
@@ -244,9 +264,11 @@ func describe(input, output any) string {
 	text := string(c.verb)
 	switch c.verb {
 	case login:
-		text = fmt.Sprintf("login %s (limit %d, %s, force %t)", short(c.id), c.limit, c.policy, c.force)
+		text = fmt.Sprintf("login %s (limit %d, own %d, %s, force %t)", short(c.id), c.limit, c.own, c.policy, c.force)
 	case choose:
 		text = fmt.Sprintf("choose %s (ticket %x, force %t, %d named)", short(c.id), c.ticket[:4], c.force, len(c.named))
+	case restrict, foresee:
+		text = fmt.Sprintf("%s (limit %d, own %d)", c.verb, c.limit, c.own)
 	case end, check:
 		text = fmt.Sprintf("%s %s", c.verb, short(c.id))
 	}

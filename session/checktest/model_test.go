@@ -20,14 +20,28 @@ func signIn(id session.ID, limit int, policy session.Policy) call {
 	return call{verb: login, id: id, device: int(id[0]), limit: limit, policy: policy, next: ticketOf(id)}
 }
 
+// signInWith is a login under a limit of 1 that says another itself.
+func signInWith(id session.ID, own int) call {
+	c := signIn(id, 1, session.Evict)
+	c.own = own
+	return c
+}
+
+// limit gives a user whose limit is 2 one of their own, or foresees that.
+func limit(what verb, own int) call {
+	return call{verb: what, limit: 2, own: own, reason: session.EndedByAdmin}
+}
+
 func ticketOf(id session.ID) session.Digest { return sha256.Sum256(id[:]) }
 
 func ids(list ...session.ID) []session.ID { return list }
 
 func TestModelTellsSoundFromUnsound(t *testing.T) {
 	t.Parallel()
-	a, b, c := session.ID{1}, session.ID{2}, session.ID{3}
-	opened := map[session.ID]time.Time{a: time.UnixMilli(1), b: time.UnixMilli(2), c: time.UnixMilli(3)}
+	a, b, c, d := session.ID{1}, session.ID{2}, session.ID{3}, session.ID{4}
+	opened := map[session.ID]time.Time{
+		a: time.UnixMilli(1), b: time.UnixMilli(2), c: time.UnixMilli(3), d: time.UnixMilli(4),
+	}
 	admitted := answer{verdict: session.Admitted}
 	lost := answer{lost: true}
 	never := int64(math.MaxInt64)
@@ -103,6 +117,30 @@ func TestModelTellsSoundFromUnsound(t *testing.T) {
 			at(1, 2, signIn(a, 1, session.Evict), admitted),
 			at(3, never, signIn(b, 1, session.Evict), lost),
 			at(5, 6, signIn(b, 1, session.Evict), answer{verdict: session.Admitted, ended: ids(a)}),
+		}},
+		"a limit that changes is held from then on": {sound: true, history: []porcupine.Operation{
+			at(1, 2, signIn(a, 2, session.Evict), admitted), at(3, 4, signIn(b, 2, session.Evict), admitted),
+			at(5, 6, limit(foresee, 1), answer{ended: ids(a)}), at(7, 8, limit(restrict, 1), answer{ended: ids(a)}),
+			at(9, 10, signIn(c, 2, session.Evict), answer{verdict: session.Admitted, ended: ids(b)}),
+			at(11, 12, limit(restrict, 0), answer{}),
+			at(13, 14, signIn(d, 2, session.Evict), admitted),
+		}},
+		"a login that says its limit itself": {sound: true, history: []porcupine.Operation{
+			at(1, 2, limit(restrict, 1), answer{}), at(3, 4, signIn(a, 1, session.Evict), admitted),
+			at(5, 6, signInWith(b, 2), admitted),
+			at(7, 8, signIn(c, 5, session.Evict), answer{verdict: session.Admitted, ended: ids(a, b)}),
+		}},
+		"a login slips in under the limit of before": {history: []porcupine.Operation{
+			at(1, 2, signIn(a, 2, session.Evict), admitted), at(3, 4, limit(restrict, 1), answer{}),
+			at(5, 6, signIn(b, 2, session.Evict), admitted),
+		}},
+		"a limit ends the wrong one": {history: []porcupine.Operation{
+			at(1, 2, signIn(a, 2, session.Evict), admitted), at(3, 4, signIn(b, 2, session.Evict), admitted),
+			at(5, 6, limit(restrict, 1), answer{ended: ids(b)}),
+		}},
+		"what was foreseen has been done": {history: []porcupine.Operation{
+			at(1, 2, signIn(a, 2, session.Evict), admitted), at(3, 4, signIn(b, 2, session.Evict), admitted),
+			at(5, 6, limit(foresee, 1), answer{ended: ids(a)}), at(7, 8, call{verb: list}, answer{standing: ids(b)}),
 		}},
 		"a lost login that comes late": {history: []porcupine.Operation{
 			at(1, 2, signIn(a, 1, session.Evict), answer{lost: true}),

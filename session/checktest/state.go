@@ -17,6 +17,7 @@ type state struct {
 	live    []member // in the order of their logins
 	ended   []grave  // in the order of their endings, the last session.KeepEnded
 	tickets []ticket // in the order of their issue, the last maxTickets
+	own     int      // the user's own limit; 0 is none
 }
 
 // member is a live session.
@@ -37,11 +38,12 @@ type ticket struct {
 	digest session.Digest
 	device int
 	limit  int
+	own    int
 }
 
 func (s state) equal(other state) bool {
 	return slices.Equal(s.live, other.live) && slices.Equal(s.ended, other.ended) &&
-		slices.Equal(s.tickets, other.tickets)
+		slices.Equal(s.tickets, other.tickets) && s.own == other.own
 }
 
 // hash tells most states apart by the ends of their lists, which is where they change.
@@ -128,7 +130,8 @@ func (s state) String() string {
 	for _, m := range s.live {
 		fmt.Fprintf(&text, "%s ", short(m.id))
 	}
-	return fmt.Sprintf("live [%s], %d ended, %d tickets", strings.TrimSpace(text.String()), len(s.ended), len(s.tickets))
+	return fmt.Sprintf("live [%s], %d ended, %d tickets, own limit %d",
+		strings.TrimSpace(text.String()), len(s.ended), len(s.tickets), s.own)
 }
 
 func idsOf(graves []grave) []session.ID {

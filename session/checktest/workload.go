@@ -29,7 +29,8 @@ type Workload struct {
 	Users, Operations int
 	// Parallel is how many operations are under way at a time.
 	Parallel int
-	// Limits are the limits of the users, in turn. One login in eight comes with the limit of another user.
+	// Limits are the limits of the users, in turn. One login in eight comes with the limit of another user, and one in
+	// eight says one itself; users are given limits of their own, and lose them again.
 	Limits []int
 	// Policies are those that logins come with.
 	Policies []session.Policy
@@ -115,7 +116,10 @@ func (r *runner) draw(draw *rand.Rand) call {
 		c.policy = r.workload.Policies[draw.IntN(len(r.workload.Policies))]
 		c.force = draw.IntN(4) == 0
 		if draw.IntN(8) == 0 {
-			c.limit = r.workload.Limits[draw.IntN(len(r.workload.Limits))]
+			c.limit = r.anyLimit(draw)
+		}
+		if draw.IntN(8) == 0 {
+			c.own = r.anyLimit(draw)
 		}
 		user.remember(c.id)
 	case n < 60:
@@ -131,10 +135,23 @@ func (r *runner) draw(draw *rand.Rand) call {
 		c.verb, c.reason = endAll, session.EndedByAdmin
 	case n < 82:
 		c.verb = list
+	case n < 87:
+		c.verb, c.reason, c.limit = restrict, session.EndedByAdmin, user.limit
+		if draw.IntN(3) == 0 {
+			c.verb = foresee
+		}
+		if draw.IntN(3) > 0 {
+			c.own = r.anyLimit(draw)
+		}
 	default:
 		c.verb, c.id = check, user.anySession(draw)
 	}
 	return c
+}
+
+// anyLimit returns one of the limits of the users.
+func (r *runner) anyLimit(draw *rand.Rand) int {
+	return r.workload.Limits[draw.IntN(len(r.workload.Limits))]
 }
 
 // do makes a call at one of the registries and notes it. A login whose answer is lost is sent again elsewhere.
@@ -177,6 +194,7 @@ func (r *runner) perform(ctx context.Context, reg *session.Registry, c call) (an
 	case login:
 		out, err := reg.Login(ctx, session.Request{
 			User: user, Credential: credential(key, c.id), Force: c.force, Ticket: c.next,
+			Limits: session.Limits{Limit: c.own},
 			Device: session.Device{ID: fmt.Sprint("device ", c.device), Kind: session.Web},
 		}, session.Rule{Limit: c.limit, Policy: c.policy})
 		return r.outcome(out), err
@@ -191,12 +209,15 @@ func (r *runner) perform(ctx context.Context, reg *session.Registry, c call) (an
 	case end, endAll:
 		which := func(s session.Session) bool { return c.verb == endAll || s.ID == c.id }
 		ended, err := reg.End(ctx, key, which, session.Ending{Reason: c.reason})
-		var a answer
-		for _, e := range ended {
-			a.ended = append(a.ended, e.Session.ID)
-			r.note(e.Session)
-		}
-		return a, err
+		return r.ended(ended), err
+	case restrict:
+		rule := session.Rule{Limit: c.limit, Policy: session.Evict}
+		ended, err := reg.Restrict(ctx, user, session.Limits{Limit: c.own}, rule, session.Ending{Reason: c.reason})
+		return r.ended(ended), err
+	case foresee:
+		rule := session.Rule{Limit: c.limit, Policy: session.Evict}
+		ended, err := reg.Foresee(ctx, user, session.Limits{Limit: c.own}, rule)
+		return r.ended(ended), err
 	case check:
 		s, _, err := reg.Check(ctx, credential(key, c.id))
 		var ended *session.EndedError
@@ -214,6 +235,14 @@ func (r *runner) perform(ctx context.Context, reg *session.Registry, c call) (an
 func (r *runner) outcome(out session.Outcome) answer {
 	r.note(out.Session)
 	return answer{verdict: out.Verdict, ended: r.note(out.Ended...), standing: r.note(out.Standing...)}
+}
+
+func (r *runner) ended(ended []session.Ended) answer {
+	var a answer
+	for _, e := range ended {
+		a.ended = append(a.ended, r.note(e.Session)...)
+	}
+	return a
 }
 
 // note learns when sessions were opened, and returns their IDs.

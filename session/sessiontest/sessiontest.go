@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Notices", noticeCases},
 		{"Touch", touchCases},
 		{"Due", dueCases},
+		{"Limits", limitCases},
 		{"Events", eventCases},
 		{"Leases", leaseCases},
 		{"Races", raceCases},
