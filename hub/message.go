@@ -47,7 +47,7 @@ func CodeFor(reason session.Reason) websocket.StatusCode {
 
 // From the hub.
 type (
-	// welcome is the first message of a live session's connection.
+	// welcome is the first message of a live session's connection. It has the session's attributes.
 	welcome struct {
 		Type          string            `json:"type"` // "welcome"
 		Session       session.View      `json:"session"`

@@ -15,16 +15,22 @@ type View struct {
 	ExpiresAt     *Timestamp `json:"expires_at" doc:"When it ends whatever happens; null is never."`
 	Connected     bool       `json:"connected"`
 	Current       bool       `json:"current" doc:"Whether it is the session that asks."`
+	// Attributes are for the session's own client and for operators, and not for the user's other devices.
+	Attributes map[string]string `json:"attributes,omitempty" doc:"The app's own, shown to the session itself and to operators."`
 }
 
-// View returns the session as clients see it.
+// View returns the session as clients see it, with its attributes if it is the one that asks.
 func (s Session) View(user string, connected, current bool) View {
-	return View{
+	v := View{
 		ID: s.ID, User: user, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent,
 		CreatedAt: Timestamp(s.CreatedAt), LastActiveAt: Timestamp(s.LastActiveAt),
 		IdleExpiresAt: optional(s.IdleExpiresAt()), ExpiresAt: optional(s.ExpiresAt),
 		Connected: connected, Current: current,
 	}
+	if current {
+		v.Attributes = s.Attributes
+	}
+	return v
 }
 
 // Timestamp is a time that reads as RFC 3339 in UTC, with exactly three digits of milliseconds.

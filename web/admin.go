@@ -1,9 +1,7 @@
 package web
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,15 +12,13 @@ import (
 
 // openInput opens a session for a user whom an app has authenticated itself.
 type openInput struct {
-	User        string               `json:"user" minLength:"1" maxLength:"256"`
-	Device      *deviceInput         `json:"device,omitempty"`
-	IP          string               `json:"ip,omitempty" doc:"The user's address, as the app sees it"`
-	UserAgent   string               `json:"user_agent,omitempty" maxLength:"512"`
-	Limit       *int                 `json:"limit,omitempty" doc:"1 to 1000, or -1 for no limit; the hub's own by default"`
-	LimitByKind map[session.Kind]int `json:"limit_by_kind,omitempty"`
-	Policy      session.Policy       `json:"policy,omitempty" enum:"evict,reject,ask"`
-	Force       bool                 `json:"force,omitempty"`
-	Attributes  map[string]string    `json:"attributes,omitempty" doc:"The app's own: up to 16, of 64 and 256 bytes"`
+	User      string       `json:"user" minLength:"1" maxLength:"256"`
+	Device    *deviceInput `json:"device,omitempty"`
+	IP        string       `json:"ip,omitempty" doc:"The user's address, as the app sees it"`
+	UserAgent string       `json:"user_agent,omitempty" maxLength:"512"`
+	limitsInput
+	Force      bool              `json:"force,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty" doc:"The app's own: up to 16, of 64 and 256 bytes"`
 }
 
 func (in *openInput) check(f *fields) {
@@ -32,36 +28,8 @@ func (in *openInput) check(f *fields) {
 		in.IP = f.address("ip", in.IP)
 	}
 	f.text("user_agent", in.UserAgent, 0, maxUserAgent)
-	if in.Limit != nil {
-		f.wrap("limit", session.ValidateLimit(*in.Limit))
-	}
-	for _, kind := range slices.Sorted(maps.Keys(in.LimitByKind)) {
-		if !kind.Known() {
-			f.fail("limit_by_kind", "has a kind that is none of %v", session.Kinds)
-			break
-		}
-		f.wrap("limit_by_kind."+string(kind), session.ValidateLimit(in.LimitByKind[kind]))
-	}
-	switch in.Policy {
-	case "", session.Evict, session.Reject, session.Ask:
-	default:
-		f.fail("policy", "is none of %s, %s and %s", session.Evict, session.Reject, session.Ask)
-	}
+	in.limitsInput.check(f)
 	f.attributes("attributes", in.Attributes)
-}
-
-// rule returns the hub's rule with what the app says instead.
-func (in *openInput) rule(standard session.Rule) session.Rule {
-	if in.Limit != nil {
-		standard.Limit = *in.Limit
-	}
-	if in.LimitByKind != nil {
-		standard.LimitByKind = in.LimitByKind
-	}
-	if in.Policy != "" {
-		standard.Policy = in.Policy
-	}
-	return standard
 }
 
 type endInput struct {
@@ -73,9 +41,8 @@ func (in *endInput) check(f *fields) { f.text("message", in.Message, 0, maxMessa
 // adminSession is a live session as operators see it.
 type adminSession struct {
 	session.View
-	Connections int               `json:"connections"`
-	Instances   []connectedTo     `json:"instances" doc:"Where its sockets are"`
-	Attributes  map[string]string `json:"attributes,omitempty"`
+	Connections int           `json:"connections"`
+	Instances   []connectedTo `json:"instances" doc:"Where its sockets are"`
 }
 
 // connectedTo says how many sockets of a session an instance holds.
@@ -97,7 +64,7 @@ type receipt struct {
 
 type adminList struct {
 	Sessions []adminSession  `json:"sessions"`
-	Ended    *[]endedSession `json:"ended,omitempty" doc:"Recently ended ones, the latest last, if they were asked for"`
+	Ended    *[]endedSession `json:"ended,omitzero" doc:"Recently ended ones, the latest last, if they were asked for"`
 }
 
 type adminEnded struct {
@@ -136,8 +103,9 @@ func (s *server) adminOpen(c *call, in *openInput) (*loginAnswer, error) {
 		IP:         in.IP,
 		UserAgent:  in.UserAgent,
 		Attributes: in.Attributes,
+		Limits:     in.limits(),
 		Force:      in.Force,
-	}, in.rule(s.Rule), inBody)
+	}, s.Rule, inBody)
 }
 
 func (s *server) adminList(c *call, _ *none) (*adminList, error) {
@@ -163,7 +131,7 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 	if withEnded {
 		ended := make([]endedSession, len(a.Ended))
 		for i, e := range a.Ended {
-			ended[i] = endedSession{View: e.View(user, false, false), endingView: viewEnding(*e.Ended)}
+			ended[i] = endedSession{View: viewWhole(user, e, false), endingView: viewEnding(*e.Ended)}
 			if at := e.Ended.AckedAt; !at.IsZero() {
 				ended[i].Receipt = &receipt{AckedAt: session.Timestamp(at)}
 			}
@@ -175,10 +143,9 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 
 func viewAdmin(user string, live session.Session, routes session.Routes) adminSession {
 	v := adminSession{
-		View:        view(user, live, routes, session.ID{}),
+		View:        viewWhole(user, live, routes.Connections(live.ID) > 0),
 		Connections: routes.Connections(live.ID),
 		Instances:   []connectedTo{},
-		Attributes:  live.Attributes,
 	}
 	for _, route := range routes {
 		if route.Session == live.ID && route.Connections > 0 {
@@ -214,14 +181,19 @@ func (s *server) adminEnd(c *call, in *endInput, which func(session.Session) boo
 	if err != nil {
 		return nil, err
 	}
-	answer := &adminEnded{Ended: make([]delivered, len(gone))}
+	return &adminEnded{Ended: viewDelivered(gone)}, nil
+}
+
+// viewDelivered shows sessions that an operator has ended, or would end.
+func viewDelivered(gone []session.Ended) []delivered {
+	list := make([]delivered, len(gone))
 	for i, e := range gone {
-		answer.Ended[i] = delivered{Session: e.Session.View(user, e.Connected, false), Delivery: "offline"}
+		list[i] = delivered{Session: viewWhole(e.User, e.Session, e.Connected), Delivery: "offline"}
 		if e.Connected {
-			answer.Ended[i].Delivery = "sent"
+			list[i].Delivery = "sent"
 		}
 	}
-	return answer, nil
+	return list
 }
 
 // userParam reads the user in a path.

@@ -28,6 +28,10 @@ func TestWithoutTheStoreNobodyIsLetInOrOut(t *testing.T) {
 		{"POST", "/v1/admin/sessions", `{"user":"alice"}`, key},
 		{"GET", "/v1/admin/users/alice/sessions", "", key},
 		{"DELETE", "/v1/admin/users/alice/sessions", "", key},
+		{"GET", "/v1/admin/users/alice/limit", "", key},
+		{"PUT", "/v1/admin/users/alice/limit", "{}", key},
+		{"PUT", "/v1/admin/users/alice/limit?dry_run=1", "{}", key},
+		{"DELETE", "/v1/admin/users/alice/limit", "", key},
 	} {
 		r := s.do(call.method, call.path, call.body, call.headers...).want(http.StatusServiceUnavailable)
 		r.retryAfter()

@@ -27,6 +27,7 @@ const (
 	maxAttributes = 16
 	maxAttribute  = 64  // an attribute's name
 	maxValue      = 256 // and its value
+	maxFieldName  = 100 // of a field that is not known, as problems name it
 )
 
 // fields collects what is wrong with the fields of a request, so that it is all said at once.
@@ -125,13 +126,12 @@ func decode(body []byte, v any) error {
 
 // fieldName turns a JSON pointer into the name of a field, cut where a client made it long.
 func fieldName(at jsontext.Pointer) string {
-	const most = 100
 	name := strings.Join(strings.Split(strings.TrimPrefix(string(at), "/"), "/"), ".")
 	if name == "" {
 		return "body"
 	}
-	if len(name) > most {
-		name = strings.ToValidUTF8(name[:most], "") + "…"
+	if len(name) > maxFieldName {
+		name = clip(name, maxFieldName) + "…"
 	}
 	return name
 }

@@ -132,14 +132,13 @@ func (s *server) authenticate(c *call, req session.Request, password string) err
 	return auth.ErrCredentials
 }
 
-// open opens a session for a user who has been authenticated, if the rule lets it.
+// open opens a session for a user who has been authenticated, if the rule lets it, or what the user's own limits and the
+// request say in its place.
 func (s *server) open(c *call, req session.Request, rule session.Rule, deliver delivery) (*loginAnswer, error) {
 	token, cred := auth.Mint(req.User)
 	req.Credential = cred
-	var ticket string
-	if rule.Policy == session.Ask {
-		ticket, req.Ticket = auth.MintTicket(req.User)
-	}
+	ticket, digest := auth.MintTicket(req.User) // the user's own policy may be to ask
+	req.Ticket = digest
 	out, err := s.Registry.Login(c.Context(), req, rule)
 	if err != nil {
 		s.metrics.failed(err)

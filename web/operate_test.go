@@ -187,7 +187,7 @@ func TestDocumentIsMadeFromTheRoutes(t *testing.T) {
 	for _, methods := range read.Paths {
 		n += len(methods)
 	}
-	if n != 14 {
+	if n != 17 {
 		t.Errorf("%d routes are described", n)
 	}
 	if !strings.Contains(string(text), `"created_at":{"format":"date-time"`) {

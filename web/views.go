@@ -21,6 +21,13 @@ func viewAll(user string, sessions []session.Session, routes session.Routes, cur
 	return views
 }
 
+// viewWhole shows a session as operators see it: with its attributes, whosesoever it is.
+func viewWhole(user string, s session.Session, connected bool) session.View {
+	v := s.View(user, connected, false)
+	v.Attributes = s.Attributes
+	return v
+}
+
 // endingView is how a session ended, among the members of what shows it.
 type endingView struct {
 	Reason  session.Reason     `json:"reason,omitempty"`

@@ -165,7 +165,7 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 
 // routes are the JSON routes.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes())
+	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes())
 }
 
 // operation is the beginning of a route.
