@@ -76,10 +76,10 @@ func wantEnded(t *testing.T, err error, want session.Reason) {
 // eventTypes returns what the events say has happened.
 func eventTypes(t *testing.T, store session.Store) string {
 	t.Helper()
-	events, err := store.Events(t.Context(), "", 1000)
+	page, err := store.Events(t.Context(), "", 1000)
 	must(t, err)
 	var types []session.EventType
-	for _, e := range events {
+	for _, e := range page.Events {
 		if e.Session != nil && e.Session.Digest != (session.Digest{}) {
 			t.Errorf("the digest of a token is in an event: %s", asJSON(e))
 		}
@@ -260,10 +260,10 @@ func TestLoginsTogether(t *testing.T) {
 		t.Errorf("%d live sessions, want 1", n)
 	}
 	// Each login ended exactly the one before it.
-	events, err := store.Events(t.Context(), "", 1000)
+	page, err := store.Events(t.Context(), "", 1000)
 	must(t, err)
 	var last session.ID
-	for _, e := range events {
+	for _, e := range page.Events {
 		if e.Type == session.SessionEnded && e.Session.ID != last {
 			t.Errorf("session %s ended, and %s was live", e.Session.ID, last)
 		}

@@ -65,13 +65,7 @@ type Store interface {
 	// deadline may have moved since it was last committed: whoever finds nothing to end commits the new one.
 	Due(ctx context.Context, limit int) ([]Key, error)
 
-	// Record writes events that change no account: refused logins.
-	Record(ctx context.Context, key Key, events ...Event) error
-
-	// Events returns up to limit events after the one with the given ID, oldest first; an empty ID is the
-	// start. Old events are forgotten when there are too many.
-	Events(ctx context.Context, after string, limit int) ([]Event, error)
-
+	Log
 	Courier
 }
 
@@ -208,7 +202,7 @@ const (
 
 // Event is an entry of the audit log.
 type Event struct {
-	// ID is given by the store. IDs are compared by nobody else; they only say where to go on.
+	// ID is given by the store, and names the event for ever, to whoever reads it.
 	ID   string    `json:"id" cbor:"-"`
 	Type EventType `json:"type" cbor:"1,keyasint"`
 	At   time.Time `json:"at" cbor:"2,keyasint"`

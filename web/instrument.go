@@ -35,6 +35,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 		store: store,
 		load:  meter("load"), commit: meter("commit"), attach: meter("attach"), detach: meter("detach"),
 		touch: meter("touch"), due: meter("due"), record: meter("record"), events: meter("events"),
+		tail: meter("tail"), forget: meter("forget"),
 		beat: meter("beat"), told: meter("told"), missed: meter("missed"),
 	}, nil
 }
@@ -43,7 +44,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 type measured struct {
 	store session.Store
 
-	load, commit, attach, detach, touch, due, record, events, beat, told, missed meter
+	load, commit, attach, detach, touch, due, record, events, tail, forget, beat, told, missed meter
 }
 
 // meter measures the calls of one method.
@@ -55,9 +56,12 @@ type meter struct {
 // done measures a call that began at start and ended with *err.
 func (m meter) done(start time.Time, err *error) {
 	m.seconds.Observe(time.Since(start).Seconds())
-	if *err != nil && !errors.Is(*err, session.ErrConflict) && !errors.Is(*err, session.ErrTrimmed) {
-		m.failures.Inc()
+	for _, answer := range []error{nil, session.ErrConflict, session.ErrTrimmed, session.ErrCursor} {
+		if errors.Is(*err, answer) {
+			return
+		}
 	}
+	m.failures.Inc()
 }
 
 func (m *measured) Load(ctx context.Context, key session.Key) (_ session.Snapshot, err error) {
@@ -98,9 +102,24 @@ func (m *measured) Record(ctx context.Context, key session.Key, events ...sessio
 	return m.store.Record(ctx, key, events...)
 }
 
-func (m *measured) Events(ctx context.Context, after string, limit int) (_ []session.Event, err error) {
+func (m *measured) Events(ctx context.Context, after string, limit int) (_ session.Page, err error) {
 	defer m.events.done(time.Now(), &err)
 	return m.store.Events(ctx, after, limit)
+}
+
+func (m *measured) Tail(ctx context.Context) (_ string, err error) {
+	defer m.tail.done(time.Now(), &err)
+	return m.store.Tail(ctx)
+}
+
+// Pass is not measured: it asks nobody.
+func (m *measured) Pass(at string, event session.Event) (string, bool, error) {
+	return m.store.Pass(at, event)
+}
+
+func (m *measured) Forget(ctx context.Context) (err error) {
+	defer m.forget.done(time.Now(), &err)
+	return m.store.Forget(ctx)
 }
 
 func (m *measured) Beat(ctx context.Context, self session.Instance) (_ []session.Instance, _ bool, err error) {

@@ -1,42 +1,16 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// place is where an event stands among those of all shards: by time, then by shard, then in its commit.
-type place struct {
-	ms, seq      int64
-	shard, index int
-}
-
-func (p place) String() string { return fmt.Sprintf("%d-%d-%d-%d", p.ms, p.seq, p.shard, p.index) }
-
-func parsePlace(id string) (p place, err error) {
-	if id == "" {
-		return place{}, nil
-	}
-	if n, err := fmt.Sscanf(id, "%d-%d-%d-%d", &p.ms, &p.seq, &p.shard, &p.index); err != nil || n != 4 || p.String() != id {
-		return place{}, fmt.Errorf("event %q: not an ID of this store", id)
-	}
-	return p, nil
-}
-
-func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.ms, q.ms), cmp.Compare(p.seq, q.seq), cmp.Compare(p.shard, q.shard),
-		cmp.Compare(p.index, q.index))
-}
-
-// Record implements session.Store.
+// Record implements session.Log.
 func (s *Store) Record(ctx context.Context, key session.Key, events ...session.Event) error {
 	record, err := session.EncodeEvents(events)
 	if err != nil {
@@ -52,63 +26,209 @@ func (s *Store) Record(ctx context.Context, key session.Key, events ...session.E
 	return nil
 }
 
-// Events implements session.Store. It reads up to the millisecond in which it was called, when that is over: until
-// then others may still come that stand before those there are.
-func (s *Store) Events(ctx context.Context, after string, limit int) ([]session.Event, error) {
-	from, err := parsePlace(after)
+// Events implements session.Log: one round trip. It merges the shards by time, but each is read from where the reader
+// has come to in it, so that no clock decides what is read.
+func (s *Store) Events(ctx context.Context, after string, limit int) (session.Page, error) {
+	at, err := parseCursor(after)
 	if err != nil {
-		return nil, err
+		return session.Page{}, err
 	}
-	now, err := s.client.Time(ctx).Result()
+	// Of all shards together there should be enough, were one of them to have twice as much as the others.
+	count := min(limit/8+8, max(limit, 0)) + 1 // one more, which may be where the reader is
+	found, err := s.stretches(ctx, at, count)
 	if err != nil {
-		return nil, unavailable(err)
+		return session.Page{}, err
 	}
-	select {
-	case <-ctx.Done():
-		return nil, unavailable(ctx.Err())
-	case <-time.After(time.Millisecond):
+	var page session.Page
+	var events []placed
+	for shard := range found {
+		missing := at[shard].locate(found[shard])
+		page.Trimmed = page.Trimmed || missing && after != ""
+		news, err := found[shard].after(at[shard], shard)
+		if err != nil {
+			return session.Page{}, err
+		}
+		events = append(events, news...)
 	}
-	start := strconv.FormatInt(from.ms, 10) + "-" + strconv.FormatInt(from.seq, 10)
-	stop := strconv.FormatInt(now.UnixMilli(), 10)
-	pipeline := s.client.Pipeline()
-	var replies [session.Shards]*redis.XMessageSliceCmd
-	for shard := range replies {
-		// One more than wanted: the first may be the one that from is in.
-		replies[shard] = pipeline.XRangeN(ctx, s.shards[shard].events, start, stop, int64(limit)+1)
-	}
-	if _, err := pipeline.Exec(ctx); err != nil {
-		return nil, unavailable(err)
-	}
-	type placed struct {
-		place
-		session.Event
-	}
-	var found []placed
-	for shard, reply := range replies {
-		for _, entry := range reply.Val() {
-			text, _ := entry.Values["e"].(string)
-			events, err := session.DecodeEvents([]byte(text))
-			if err != nil {
-				return nil, fmt.Errorf("redis: event %s: %w", entry.ID, err)
-			}
-			p := place{shard: shard}
-			if _, err := fmt.Sscanf(entry.ID, "%d-%d", &p.ms, &p.seq); err != nil {
-				return nil, fmt.Errorf("redis: event %s: %w", entry.ID, err)
-			}
-			for i, event := range events {
-				p.index = i
-				event.ID = p.String()
-				if after == "" || p.compare(from) > 0 {
-					found = append(found, placed{p, event})
-				}
-			}
+	slices.SortFunc(events, func(a, b placed) int { return a.place.compare(b.place) })
+	taken := events[:min(max(limit, 0), len(events))]
+	for shard := range found {
+		if f := &found[shard]; f.cut {
+			// What this shard has beyond comes before what the others have later.
+			last := place{f.entries[len(f.entries)-1].entryID, session.Shards, 0}
+			end, _ := slices.BinarySearchFunc(taken, last, func(e placed, p place) int { return e.place.compare(p) })
+			taken, page.More = taken[:end], true
 		}
 	}
-	slices.SortFunc(found, func(a, b placed) int { return a.place.compare(b.place) })
-	found = found[:min(limit, len(found))]
-	events := make([]session.Event, len(found))
-	for i := range found {
-		events[i] = found[i].Event
+	page.More = page.More || len(taken) < len(events)
+
+	page.Events = make([]session.Event, len(taken))
+	for i, e := range taken {
+		at[e.shard].pass(e.place)
+		page.Events[i] = e.Event
 	}
-	return events, nil
+	for _, e := range events[len(taken):] {
+		found[e.shard].cut = true
+	}
+	for shard, f := range found {
+		if !f.cut {
+			at[shard] = f.end()
+		}
+	}
+	page.Next = at.String()
+	return page, nil
+}
+
+// Tail implements session.Log.
+func (s *Store) Tail(ctx context.Context) (string, error) {
+	found, err := s.stretches(ctx, cursor{}, 0)
+	if err != nil {
+		return "", err
+	}
+	var at cursor
+	for shard := range found {
+		at[shard] = found[shard].end()
+	}
+	return at.String(), nil
+}
+
+// Forget implements session.Log. The clock is that of each shard's own Redis.
+func (s *Store) Forget(ctx context.Context) error {
+	if s.keepFor <= 0 {
+		return nil
+	}
+	return s.each(ctx, session.Shards, forgetScript, func(shard int) ([]string, []any) {
+		return []string{s.shards[shard].events}, []any{s.keepFor.Milliseconds()}
+	})
+}
+
+// placed is an event and where it stands.
+type placed struct {
+	place
+	session.Event
+}
+
+// entry is what one commit wrote.
+type entry struct {
+	entryID
+	events []byte
+}
+
+// stretch is what a shard's stream has to say to a reader.
+type stretch struct {
+	last    entryID // of all that it was ever given
+	added   int64   // how many that were
+	gone    int64   // how many of them are no longer kept
+	entries []entry // from where the reader is
+	cut     bool    // there are more of them
+}
+
+// stretches reads all shards in one round trip, or in two if Redis does not know the script yet.
+func (s *Store) stretches(ctx context.Context, at cursor, count int) (found [session.Shards]stretch, err error) {
+	var cmds [session.Shards]*redis.Cmd
+	keys := func(shard int) []string { return []string{s.shards[shard].events} }
+	pipeline := s.client.Pipeline()
+	for shard := range cmds {
+		cmds[shard] = evalsha(ctx, eventsScript, keys(shard), []any{at[shard].start(), count})
+		pipeline.Process(ctx, cmds[shard])
+	}
+	if _, err := pipeline.Exec(ctx); redis.HasErrorPrefix(err, "NOSCRIPT") {
+		for shard := range cmds {
+			cmds[shard] = eventsScript.Eval(ctx, pipeline, keys(shard), at[shard].start(), count)
+		}
+		pipeline.Exec(ctx) // each command keeps its own error
+	}
+	for shard, cmd := range cmds {
+		reply, err := cmd.Slice()
+		if err != nil {
+			return found, unavailable(err)
+		}
+		if found[shard], err = readStretch(reply, count); err != nil {
+			return found, fmt.Errorf("redis: events of shard %d: %w", shard, err)
+		}
+	}
+	return found, nil
+}
+
+func readStretch(reply []any, count int) (f stretch, err error) {
+	if len(reply) != 4 {
+		return f, fmt.Errorf("a reply of %d parts", len(reply))
+	}
+	last, _ := reply[0].(string)
+	if f.last, err = parseEntryID(last); err != nil {
+		return f, err
+	}
+	f.added, _ = reply[1].(int64)
+	left, _ := reply[2].(int64)
+	f.gone = f.added - left
+	entries, _ := reply[3].([]any)
+	for _, item := range entries {
+		pair, _ := item.([]any)
+		if len(pair) != 2 {
+			return f, fmt.Errorf("an entry of %d parts", len(pair))
+		}
+		var e entry
+		id, _ := pair[0].(string)
+		if e.entryID, err = parseEntryID(id); err != nil {
+			return f, err
+		}
+		fields, _ := pair[1].([]any)
+		for i := 0; i+1 < len(fields); i += 2 {
+			if fields[i] == "e" {
+				text, _ := fields[i+1].(string)
+				e.events = []byte(text)
+			}
+		}
+		f.entries = append(f.entries, e)
+	}
+	n := len(f.entries)
+	f.cut = n > 0 && n == count && f.entries[n-1].entryID != f.last
+	return f, nil
+}
+
+// end returns the spot of a reader who has read all.
+func (f stretch) end() spot { return spot{entryID: f.last, number: f.added} }
+
+// after returns the events that a reader has not read yet.
+func (f stretch) after(s spot, shard int) (news []placed, err error) {
+	for _, entry := range f.entries {
+		events, err := session.DecodeEvents(entry.events)
+		if err != nil {
+			return nil, fmt.Errorf("redis: event %s: %w", entry.entryID, err)
+		}
+		for i, event := range events {
+			p := place{entry.entryID, shard, i}
+			if s.covers(p) {
+				continue
+			}
+			event.ID = p.String()
+			news = append(news, placed{p, event})
+		}
+	}
+	return news, nil
+}
+
+// locate puts a reader's spot right in the stream as it is now. It reports whether events are missing after it, also
+// where that is likely and cannot be known.
+func (s *spot) locate(f stretch) (missing bool) {
+	present := len(f.entries) > 0 && f.entries[0].entryID == s.entryID
+	wasRead := s.number != unknown || s.part > 0 // else it is a time at which nothing need have been written
+	switch {
+	case wasRead && s.entryID.compare(f.last) > 0:
+		// The stream has begun anew, or has lost its end in a failover.
+		*s = f.end()
+		return true
+	case present:
+		return false
+	case s.entryID == entryID{} && s.number == unknown:
+		s.number = f.gone
+		return false
+	case s.number == unknown:
+		return s.part > 0
+	case f.gone > s.number:
+		s.number = f.gone
+		return true
+	default:
+		return s.part > 0 && f.gone < s.number // it should be there, and was lost in a failover
+	}
 }

@@ -70,9 +70,9 @@ func TestAnswersThatAreLost(t *testing.T) {
 // wantEvents wants that each commit has written its event once.
 func wantEvents(t *testing.T, store *redisstore.Store, n int) {
 	t.Helper()
-	events, err := store.Events(t.Context(), "", 100)
-	if err != nil || len(events) != n {
-		t.Fatalf("%d events, %v; want %d", len(events), err, n)
+	page, err := store.Events(t.Context(), "", 100)
+	if err != nil || len(page.Events) != n {
+		t.Fatalf("%d events, %v; want %d", len(page.Events), err, n)
 	}
 }
 

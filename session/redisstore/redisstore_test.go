@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
@@ -22,8 +23,9 @@ func TestConformance(t *testing.T) {
 		if err := client.FlushAll(context.Background()).Err(); err != nil {
 			t.Fatal(err)
 		}
+		store := redisstore.New(client, redisstore.Options{})
 		return sessiontest.Harness{
-			Store: redisstore.New(client, redisstore.Options{}),
+			Store: store,
 			Inbox: func(t *testing.T, instance string) <-chan []byte { return subscribe(t, client, instance) },
 			Lapse: func(t *testing.T, instance string) {
 				// As if the last beat had been an hour ago.
@@ -37,8 +39,29 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Outdate: func(t *testing.T) {
+				store.Outdate()
+				nextMillisecond(t, client)
+			},
 		}
 	})
+}
+
+// nextMillisecond returns when Redis's clock has moved on.
+func nextMillisecond(t *testing.T, client *redis.Client) {
+	t.Helper()
+	var first time.Time
+	for {
+		now, err := client.Time(t.Context()).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now = now.Truncate(time.Millisecond); first.IsZero() {
+			first = now
+		} else if now.After(first) {
+			return
+		}
+	}
 }
 
 // subscribe returns the messages that come to an instance's inbox from now on.

@@ -45,6 +45,8 @@ var (
 	touchScript  = script("touch")
 	commitScript = script("commit")
 	beatScript   = script("beat")
+	eventsScript = script("events")
+	forgetScript = script("forget")
 )
 
 func script(name string) *redis.Script {
@@ -59,16 +61,20 @@ func script(name string) *redis.Script {
 type Options struct {
 	// KeepEvents is about how many events each shard keeps; 0 is 10,000.
 	KeepEvents int
+	// KeepFor is for how long events are kept; 0 is seven days, and less than 0 for ever. It should be an hour at
+	// least: the events are the notices too, which an instance that was cut off reads late.
+	KeepFor time.Duration
 }
 
 // Store is a session.Store on Redis. It may be used concurrently.
 type Store struct {
-	client redis.UniversalClient
-	keep   int
-	shards [session.Shards]shardKeys
-	pipes  [session.Shards]*pipe // one and the same, except on a cluster: there a node that hangs holds up its own
-	beats  pipe                  // for the leases, and for what a batch has to repeat
-	slack  time.Duration         // by how much the clocks of two shards may differ
+	client  redis.UniversalClient
+	keep    int
+	keepFor time.Duration
+	shards  [session.Shards]shardKeys
+	pipes   [session.Shards]*pipe // one and the same, except on a cluster: there a node that hangs holds up its own
+	beats   pipe                  // for the leases, and for what a batch has to repeat
+	slack   time.Duration         // by how much the clocks of two shards may differ
 
 	recent *recent
 
@@ -82,9 +88,12 @@ var _ session.Store = (*Store)(nil)
 // New returns a Store that keeps its accounts where client leads. The client must have its own retries turned
 // off (MaxRetries: -1) and heed contexts (ContextTimeoutEnabled), or calls take longer than they should.
 func New(client redis.UniversalClient, o Options) *Store {
-	s := &Store{client: client, beats: pipe{client: client}, keep: o.KeepEvents, recent: newRecent()}
+	s := &Store{client: client, beats: pipe{client: client}, keep: o.KeepEvents, keepFor: o.KeepFor, recent: newRecent()}
 	if s.keep == 0 {
 		s.keep = 10_000
+	}
+	if s.keepFor == 0 {
+		s.keepFor = session.KeepEventsFor
 	}
 	_, cluster := client.(*redis.ClusterClient)
 	if cluster {

@@ -99,7 +99,6 @@ func dueShards(k *kit) {
 
 var eventCases = []testCase{
 	{"recorded events change no account", eventsRecorded},
-	{"events can be read in pages, each once and in order", eventsPaged},
 	{"events come back as they were written", eventsWhole},
 }
 
@@ -120,42 +119,6 @@ func eventsRecorded(k *kit) {
 	same(k, "account", after.Account, before.Account)
 	same(k, "version", after.Version, before.Version)
 	k.wantEvents(append(events, events[0])...)
-}
-
-func eventsPaged(k *kit) {
-	users := []string{"a", "b", "c", "d", "e"}
-	for i := range 23 {
-		user := users[i%len(users)]
-		by := &session.Actor{IP: fmt.Sprint(i)}
-		e := session.Event{Type: session.LoginFailed, At: k.now(), User: user, By: by}
-		k.must(k.Store.Record(k.ctx, session.KeyOf(user), e))
-	}
-	for _, page := range []int{1, 2, 5, 22, 23, 24, 100} {
-		ids := make(map[string]bool)
-		next := make(map[string]int)
-		for i, user := range users {
-			next[user] = i
-		}
-		for _, e := range k.events(page) {
-			if ids[e.ID] || e.ID == "" {
-				k.Fatalf("page size %d: event ID %q twice or empty", page, e.ID)
-			}
-			ids[e.ID] = true
-			if want := fmt.Sprint(next[e.User]); e.By.IP != want {
-				k.Fatalf("page size %d: event %s of %s, want %s first", page, e.By.IP, e.User, want)
-			}
-			next[e.User] += len(users)
-		}
-		if len(ids) != 23 {
-			k.Fatalf("page size %d: %d events, want 23", page, len(ids))
-		}
-	}
-	all := k.events(100)
-	rest, err := k.Store.Events(k.ctx, all[len(all)-1].ID, 10)
-	k.must(err)
-	if len(rest) != 0 {
-		k.Errorf("%d events after the last", len(rest))
-	}
 }
 
 func eventsWhole(k *kit) {

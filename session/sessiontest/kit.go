@@ -205,22 +205,36 @@ func (k *kit) receive(inbox <-chan []byte) session.Notice {
 	}
 }
 
-// events returns all events, read in pages of the given size.
-func (k *kit) events(page int) []session.Event {
+// page returns up to limit events after a place, and checks what is true of every page.
+func (k *kit) page(after string, limit int) session.Page {
 	k.Helper()
-	var all []session.Event
-	after := ""
+	page, err := k.Store.Events(k.ctx, after, limit)
+	k.must(err)
+	if len(page.Events) > limit || page.Next == "" {
+		k.Fatalf("%d events in a page of %d, and then %q", len(page.Events), limit, page.Next)
+	}
+	return page
+}
+
+// events returns all events, read in pages of the given size.
+func (k *kit) events(limit int) []session.Event {
+	k.Helper()
+	all, _ := k.eventsAfter("", limit)
+	return all
+}
+
+// eventsAfter returns all events after a place, read in pages of the given size, and the cursor after them.
+func (k *kit) eventsAfter(after string, limit int) (all []session.Event, next string) {
+	k.Helper()
 	for {
-		events, err := k.Store.Events(k.ctx, after, page)
-		k.must(err)
-		if len(events) > page {
-			k.Fatalf("%d events in a page of %d", len(events), page)
+		page := k.page(after, limit)
+		all, after = append(all, page.Events...), page.Next
+		if page.Trimmed {
+			k.Fatal("events are missing")
 		}
-		if len(events) == 0 {
-			return all
+		if !page.More {
+			return all, after
 		}
-		all = append(all, events...)
-		after = events[len(events)-1].ID
 	}
 }
 

@@ -22,6 +22,9 @@ type Harness struct {
 	// Trim makes the store forget all notices of a shard that it keeps for Missed, but not how many there
 	// were.
 	Trim func(t *testing.T, shard int)
+
+	// Outdate lets all events that there are become older than the store keeps them. It forgets none itself.
+	Outdate func(t *testing.T)
 }
 
 // Run runs the suite. It calls open for each of its tests; what open must clean up it leaves to t.Cleanup.
@@ -39,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Due", dueCases},
 		{"Limits", limitCases},
 		{"Events", eventCases},
+		{"Log", logCases},
 		{"Leases", leaseCases},
 		{"Races", raceCases},
 	} {

@@ -72,18 +72,15 @@ func TestKilled(t *testing.T) {
 func checkLogins(t *testing.T, path string, acknowledged map[string][]session.ID) {
 	store := openAt(t, path, sqlitestore.Options{})
 	created := make(map[session.ID]bool)
-	for after := ""; ; {
-		events, err := store.Events(t.Context(), after, 1000)
+	for page, more := (session.Page{}), true; more; more = page.More {
+		var err error
+		page, err = store.Events(t.Context(), page.Next, 1000)
 		must(t, err)
-		if len(events) == 0 {
-			break
-		}
-		for _, e := range events {
+		for _, e := range page.Events {
 			if e.Type == session.SessionCreated {
 				created[e.Session.ID] = true
 			}
 		}
-		after = events[len(events)-1].ID
 	}
 	for user, ids := range acknowledged {
 		for _, id := range ids {

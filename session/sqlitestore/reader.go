@@ -11,8 +11,8 @@ const readers = 4
 // reader reads the file, on connections of its own: reads wait neither for a change nor for the disk, and see
 // all that was answered for before they began. They are short, and not given up halfway.
 type reader struct {
-	db                          *sql.DB
-	account, due, purge, events *sql.Stmt
+	db                                *sql.DB
+	account, due, purge, events, tail *sql.Stmt
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -28,6 +28,7 @@ func newReader(dsn string) (*reader, error) {
 		&r.due:     selectDue,
 		&r.purge:   selectPurge,
 		&r.events:  selectEvents,
+		&r.tail:    selectTail,
 	} {
 		if *stmt, err = db.Prepare(text); err != nil {
 			return nil, errors.Join(err, db.Close())

@@ -23,18 +23,21 @@ import (
 type Options struct {
 	// Events is how many events are kept, the newest; 0 is 100,000.
 	Events int
+	// EventsFor is for how long events are kept; 0 is seven days, and less than 0 for ever.
+	EventsFor time.Duration
 	// Notices is how many notices are kept in memory for each instance and shard; 0 is 1,024.
 	Notices int
 }
 
 // Store is a [session.Store] on one file. It may be used concurrently.
 type Store struct {
-	lock   *flock.Flock
-	reader *reader
-	writer *writer
-	board  *board
-	events int
-	now    func() time.Time
+	lock    *flock.Flock
+	reader  *reader
+	writer  *writer
+	board   *board
+	events  int
+	keepFor time.Duration
+	now     func() time.Time
 
 	closeOnce sync.Once
 	closeErr  error
@@ -51,6 +54,9 @@ func Open(path string, send func(instance string, message []byte), o Options) (*
 	if o.Events == 0 {
 		o.Events = 100_000
 	}
+	if o.EventsFor == 0 {
+		o.EventsFor = session.KeepEventsFor
+	}
 	if o.Notices == 0 {
 		o.Notices = 1024
 	}
@@ -58,7 +64,8 @@ func Open(path string, send func(instance string, message []byte), o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock, events: o.Events, now: clock, board: newBoard(send, o.Notices)}
+	s := &Store{lock: lock, events: o.Events, keepFor: o.EventsFor, now: clock}
+	s.board = newBoard(send, o.Notices)
 	if err := s.open(path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

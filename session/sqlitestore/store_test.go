@@ -99,13 +99,16 @@ func TestEventsCapped(t *testing.T) {
 		events := []session.Event{{User: fmt.Sprint(i)}, {User: fmt.Sprint(i)}}
 		must(t, store.Record(t.Context(), session.Key{}, events...))
 	}
-	events, err := store.Events(t.Context(), "", 1000)
+	page, err := store.Events(t.Context(), "", 1000)
 	must(t, err)
+	events := page.Events
 	if len(events) != 100 || events[0].User != "70" || events[99].User != "119" {
 		t.Errorf("%d events from that of %s on, want the last 100", len(events), events[0].User)
 	}
-	if _, err := store.Events(t.Context(), "first", 1); err == nil {
-		t.Error("an ID that is no number is no error")
+	for after, want := range map[string]bool{"1": true, "139": true, "140": false, "240": false} {
+		if page, err := store.Events(t.Context(), after, 1); err != nil || page.Trimmed != want {
+			t.Errorf("after event %s: trimmed %v, %v; want %v", after, page.Trimmed, err, want)
+		}
 	}
 }
 

@@ -163,7 +163,7 @@ type statements struct {
 	begin, commit, rollback            *sql.Stmt
 	version, load, marks               *sql.Stmt
 	putAccount, dropMarks, touch, keep *sql.Stmt
-	putEvent, trimEvents               *sql.Stmt
+	putEvent, trimEvents, forgetEvents *sql.Stmt
 	purgeMarks, purgeAccounts          *sql.Stmt
 }
 
@@ -185,6 +185,7 @@ func (s *statements) each(f func(stmt **sql.Stmt, text string) error) error {
 		{&s.keep, extendKeep},
 		{&s.putEvent, insertEvent},
 		{&s.trimEvents, trimEvents},
+		{&s.forgetEvents, forgetEvents},
 		{&s.purgeMarks, purgeMarks},
 		{&s.purgeAccounts, purgeAccounts},
 	} {
