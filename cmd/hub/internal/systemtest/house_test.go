@@ -120,7 +120,13 @@ type reply struct {
 	Token   string
 	Ticket  string
 	Session struct{ ID string }
+	// Ended are those that the API itself ended, and WouldEnd those that it would.
+	Ended    []goner
+	WouldEnd []goner `json:"would_end"`
 }
+
+// goner is a session that the admin API ends.
+type goner struct{ Session struct{ ID string } }
 
 // call makes a call to a hub. Where the answer is 503, as Retry-After asks for, it makes it again.
 func (h *house) call(ctx context.Context, i *instance, method, path, token string, body any) (reply, error) {
