@@ -70,6 +70,7 @@ type Hub struct {
 	draining bool                    // guarded by mu
 	empty    chan struct{}           // guarded by mu: closed when draining and no connection is left
 	dirty    []*seat                 // guarded by mu: with activity to flush
+	visits   map[place]visit         // guarded by mu: activity of sessions without a seat, to flush
 	receipts []session.Mark          // guarded by mu: to flush
 	detached map[place]session.Route // guarded by mu: to flush, the newest of each session
 	alive    []session.Instance      // guarded by mu: as of the last beat
@@ -100,6 +101,7 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 		wakeUp:   make(chan struct{}, 1),
 		check:    make(chan struct{}, 1),
 		seats:    make(map[place]*seat),
+		visits:   make(map[place]visit),
 		parting:  make(map[*Conn]struct{}),
 		empty:    make(chan struct{}),
 		leased:   make(chan struct{}),

@@ -87,7 +87,7 @@ func (h *Hub) active(s *seat) {
 		s.dirty = true
 		h.dirty = append(h.dirty, s)
 	}
-	warned, hurry := s.warned, s.idle < 10*flushEvery
+	warned, hurry := s.warned, s.idle < hurryWithin
 	h.mu.Unlock()
 	if warned || hurry {
 		h.flushSoon() // others may be about to end the session

@@ -332,6 +332,13 @@ func (f *faultyStore) Beat(ctx context.Context, self session.Instance) (alive []
 	return alive, kept, err
 }
 
+func (f *faultyStore) Touch(ctx context.Context, marks ...session.Mark) (err error) {
+	if fault := f.do("touch", func() { err = f.Store.Touch(ctx, marks...) }); fault != nil {
+		return fault
+	}
+	return err
+}
+
 func (f *faultyStore) Told(ctx context.Context, instance string) ([session.Shards]session.Mailed, error) {
 	told, err := f.Store.Told(ctx, instance)
 	f.mu.Lock()

@@ -13,6 +13,8 @@ const (
 	beatEvery = 3 * time.Second
 	// flushEvery is how often activity, receipts and closed connections are written.
 	flushEvery = 2 * time.Second
+	// hurryWithin is how soon a session must be about to end for its activity to be written at once.
+	hurryWithin = 10 * flushEvery
 	// sweepEvery is about how often accounts without a socket are expired, and sweepBatch how many at a time.
 	sweepEvery = time.Second
 	sweepBatch = 500
@@ -117,16 +119,18 @@ func (h *Hub) flushOften(ctx context.Context) {
 func (h *Hub) flush() {
 	h.mu.Lock()
 	now := h.wheel.now()
-	dirty, receipts, detached := h.dirty, h.receipts, h.detached
+	dirty, visits, receipts, detached := h.dirty, h.visits, h.receipts, h.detached
 	h.dirty, h.receipts = nil, nil
+	h.visits = make(map[place]visit)
 	h.detached = make(map[place]session.Route)
-	marks := make([]session.Mark, 0, len(dirty)+len(receipts))
+	marks := make([]session.Mark, 0, len(dirty)+len(visits)+len(receipts))
 	for _, s := range dirty {
 		s.dirty = false
 		marks = append(marks, session.Mark{
 			Key: s.key, Session: s.id, Ago: now - s.activeAt, IdleTimeout: s.idle,
 		})
 	}
+	marks = visitMarks(marks, visits, now)
 	for _, receipt := range receipts {
 		receipt.Ago = now - receipt.Ago
 		marks = append(marks, receipt)
@@ -135,7 +139,7 @@ func (h *Hub) flush() {
 
 	if len(marks) > 0 {
 		if err := h.reg.Touch(context.Background(), marks...); err != nil {
-			h.unflushed(dirty, receipts)
+			h.unflushed(dirty, visits, receipts)
 		}
 	}
 	if len(detached) > 0 {
@@ -149,7 +153,7 @@ func (h *Hub) flush() {
 	}
 }
 
-func (h *Hub) unflushed(dirty []*seat, receipts []session.Mark) {
+func (h *Hub) unflushed(dirty []*seat, visits map[place]visit, receipts []session.Mark) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range dirty {
@@ -158,6 +162,7 @@ func (h *Hub) unflushed(dirty []*seat, receipts []session.Mark) {
 			h.dirty = append(h.dirty, s)
 		}
 	}
+	h.unvisitedLocked(visits)
 	h.receipts = append(receipts, h.receipts...)
 }
 

@@ -34,23 +34,25 @@ func (s *server) secure(next http.Handler) http.Handler {
 	})
 }
 
-// recoverPanics answers 500 where a handler panicked, and logs where it was.
-func (s *server) recoverPanics(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			reason := recover()
-			if reason == nil {
-				return
-			}
-			if reason == http.ErrAbortHandler {
-				panic(reason) // net/http's own way to cut a connection
-			}
-			s.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "route", r.Pattern,
-				"panic", reason, "stack", string(debug.Stack()))
-			writeProblem(w, plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub."))
-		}()
-		next.ServeHTTP(w, r)
-	})
+// recoverPanics gives the answer where a handler panicked, and logs where it was.
+func (s *server) recoverPanics(answer *problem) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				reason := recover()
+				if reason == nil {
+					return
+				}
+				if reason == http.ErrAbortHandler {
+					panic(reason) // net/http's own way to cut a connection
+				}
+				s.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "route", r.Pattern,
+					"panic", reason, "stack", string(debug.Stack()))
+				writeProblem(w, answer)
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // clientAddress finds the address of the client: that of whoever opened the connection or, where that is a trusted

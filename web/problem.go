@@ -77,6 +77,9 @@ func unauthorized(name, title, detail string) *problem {
 	return p
 }
 
+// errInside is the hub's own fault.
+var errInside = plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub.")
+
 // problemOf turns any error into the problem that is answered. An error that it does not know is the hub's own
 // fault: the caller logs it, and the client learns nothing of it.
 func problemOf(err error) (p *problem, known bool) {
@@ -110,7 +113,7 @@ func problemOf(err error) (p *problem, known bool) {
 		// The client is gone; nobody reads this.
 		return unavailable("The request was given up.", retryBusy), true
 	default:
-		return plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub."), false
+		return errInside, false
 	}
 }
 

@@ -124,7 +124,7 @@ func (s *server) findOrigins() error {
 // handler puts the routes together.
 func (s *server) handler() (http.Handler, error) {
 	mux := chi.NewMux()
-	mux.Use(s.recoverPanics, s.refuseURLSecrets, clientAddress(s.TrustedProxies))
+	mux.Use(s.recoverPanics(errInside), s.refuseURLSecrets, clientAddress(s.TrustedProxies))
 	mux.Get("/v1/connect", s.connect)
 	mux.Group(func(r chi.Router) {
 		r.Use(s.secure, s.protect)
@@ -145,7 +145,7 @@ func (s *server) handler() (http.Handler, error) {
 		w.Header().Set("Allow", allowedMethods(mux, r))
 		writeProblem(w, plainProblem(http.StatusMethodNotAllowed, "This address does not take "+clip(r.Method, 20)+"."))
 	}))
-	return mux, nil
+	return s.beforeGate(mux), nil
 }
 
 // allowedMethods lists what a request's address takes.
