@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,13 +35,13 @@ func (s *site) activeAt(cred session.Credential) time.Time {
 
 // touches counts the store's Touch calls, and hands them on while it answers.
 type touches struct {
-	n    int
-	away error
+	n    atomic.Int64
+	away error // set before the store is used
 }
 
 func (c *touches) around(call string, run func()) error {
 	if call == "touch" {
-		c.n++
+		c.n.Add(1)
 		if c.away != nil {
 			return c.away
 		}
@@ -71,12 +72,12 @@ func TestVisitsAreWrittenTogether(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if calls.n != 0 {
-			t.Errorf("%d calls of the store before the flush, want none", calls.n)
+		if n := calls.n.Load(); n != 0 {
+			t.Errorf("%d calls of the store before the flush, want none", n)
 		}
 		time.Sleep(3 * time.Second)
-		if calls.n != 1 {
-			t.Errorf("%d calls of the store for all visits, want 1", calls.n)
+		if n := calls.n.Load(); n != 1 {
+			t.Errorf("%d calls of the store for all visits, want 1", n)
 		}
 		for i, cred := range creds {
 			wantAt(t, "the last activity", s.activeAt(cred), at[i])
@@ -114,7 +115,7 @@ func TestVisitsWaitForTheStore(t *testing.T) {
 		time.Sleep(time.Minute)
 		aliceAt := s.visit(alice) // while the first waits
 		time.Sleep(time.Minute)
-		if calls.n == 0 {
+		if calls.n.Load() == 0 {
 			t.Fatal("nothing was to be written")
 		}
 		s.store.set(nil)
@@ -158,8 +159,8 @@ func TestTheLastVisitsAreWrittenOnTheWayOut(t *testing.T) {
 		time.Sleep(time.Minute + 100*time.Millisecond)
 		s.visit(cred)
 		s.stop()
-		if calls.n != 1 {
-			t.Errorf("%d calls of the store, want the one at the end", calls.n)
+		if n := calls.n.Load(); n != 1 {
+			t.Errorf("%d calls of the store, want the one at the end", n)
 		}
 	})
 }
