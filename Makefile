@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 .PHONY: help test lint unit bench build docker tools
 
 help:
-	@echo "make test    lint, then every test, with real Redis servers, nginx and a browser"
+	@echo "make test    lint, then every test, with real Redis servers, proxies and a browser"
 	@echo "make lint    gofmt, go vet and staticcheck"
 	@echo "make bench   the hub under load: connections, then logins that evict"
 	@echo "make build   bin/hub, one static program"

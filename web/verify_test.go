@@ -354,7 +354,7 @@ func TestVerifyCountsAsActivityIfItSaysSo(t *testing.T) {
 	for _, path := range []string{"", "?active=0", "?active=", "?active=yes", "/active=1", "?inactive=1"} {
 		s.do("GET", "/v1/verify"+path, "", "Authorization", "Bearer "+idle).passes()
 	}
-	s.do("GET", "/v1/verify/page?x=1&active=1", "", "Authorization", "Bearer "+busy).passes()
+	s.do("GET", "/v1/verify?active=1&for=/page?x=%zz;active=0", "", "Authorization", "Bearer "+busy).passes()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -21,40 +21,67 @@ import (
 // startNginx starts nginx with the configuration that compose.yaml uses, on the given hubs, and returns its URL.
 func startNginx(t *testing.T, hubs ...string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../deploy/nginx.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	folder := t.TempDir()
+	address := freeAddress(t)
 	changes := []string{"listen 8080", "listen " + address}
 	for i, hub := range hubs {
 		changes = append(changes, fmt.Sprintf("hub-%d:8080", i+1), hub)
 	}
-	// Only names and folders differ from what is shipped.
+	runNginx(t, "nginx.conf", changes...)
+	awaitStatus(t, "http://"+address+"/healthz", http.StatusOK)
+	return "http://" + address
+}
+
+// runNginx runs nginx with a configuration that is shipped, in which only names and folders are changed.
+func runNginx(t *testing.T, name string, changes ...string) {
+	t.Helper()
+	folder := t.TempDir()
 	paths := "http {\n    access_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		paths += fmt.Sprintf("    %s_temp_path %s;\n", kind, filepath.Join(folder, kind))
 	}
-	changes = append(changes, "http {\n", paths)
-	file := filepath.Join(folder, "nginx.conf")
+	file := deployed(t, name, folder, append(changes, "http {\n", paths)...)
+	globals := "daemon off; master_process off; pid " + filepath.Join(folder, "pid") + "; error_log stderr;"
+	nginx := &process{Cmd: exec.Command(installed("nginx"), "-p", folder, "-e", "stderr", "-c", file, "-g", globals)}
+	nginx.start(t)
+}
+
+// deployed copies a configuration from deploy/ into a folder, with the changes, which are old and new in turn. Each
+// must be there to be changed.
+func deployed(t *testing.T, name, folder string, changes ...string) (file string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../deploy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(string(text), changes[i]) {
+			t.Fatalf("deploy/%s does not hold %q", name, changes[i])
+		}
+	}
+	file = filepath.Join(folder, name)
 	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // not in everybody's path
+	return file
+}
+
+// installed finds a server's program, which may not be in everybody's path.
+func installed(name string) string {
+	if found, err := exec.LookPath(name); err == nil {
+		return found
 	}
-	globals := "daemon off; master_process off; pid " + filepath.Join(folder, "pid") + "; error_log stderr;"
-	nginx := &process{Cmd: exec.Command(program, "-p", folder, "-e", "stderr", "-c", file, "-g", globals)}
-	nginx.start(t)
-	awaitStatus(t, "http://"+address+"/healthz", http.StatusOK)
-	return "http://" + address
+	return "/usr/sbin/" + name
+}
+
+// freeAddress returns an address on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // TestCluster runs what compose.yaml describes: two hubs on one Redis, and nginx in front of them.
