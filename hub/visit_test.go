@@ -87,11 +87,11 @@ func TestVisitsAreWrittenTogether(t *testing.T) {
 
 func TestVisitsKeepASessionAlive(t *testing.T) {
 	// Down to timeouts that are shorter than what a flush waits for.
-	for _, idle := range []time.Duration{time.Second, 30 * time.Second, 30 * time.Minute} {
+	for _, idle := range []time.Duration{time.Second, 30 * time.Second, 5 * time.Minute} {
 		inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 			s.rule.IdleTimeout = idle
 			cred := s.login("alice", "laptop")
-			for range 20 {
+			for range 5 {
 				time.Sleep(idle - 100*time.Millisecond)
 				s.visit(cred)
 			}
