@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
@@ -226,6 +228,24 @@ func TestLimitRoundTrips(t *testing.T) {
 		if got := s.faults.calls.Load() - before; got != tt.want {
 			t.Errorf("%s %s: %d round trips, want %d", tt.method, tt.path, got, tt.want)
 		}
+	}
+}
+
+// TestLimitIsAnsweredInTime changes and foresees limits on a store that does not answer, in time that is not real.
+func TestLimitIsAnsweredInTime(t *testing.T) {
+	for _, call := range []struct{ method, path, body string }{
+		{"GET", aliceLimit, ""}, {"PUT", aliceLimit, `{"limit":1}`}, {"PUT", aliceLimit + "?dry_run=1", `{"limit":1}`},
+		{"DELETE", aliceLimit, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			handler := bare(t, &slow{memory: newMemory(), takes: time.Hour}, nil)
+			start := time.Now()
+			serve(t, handler, call.method, call.path, call.body, "Authorization", "Bearer "+apiKey).
+				want(http.StatusServiceUnavailable).retryAfter()
+			if got := time.Since(start); got > 2*time.Second {
+				t.Errorf("%s %s answered after %s", call.method, call.path, got)
+			}
+		})
 	}
 }
 
