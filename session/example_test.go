@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -61,6 +62,32 @@ func Example() {
 	// Laptop signed in, 0 ended
 	// Phone signed in, 1 ended
 	// Laptop: superseded by Phone
+}
+
+// A plan is cut from three devices to one: who has been away for longest has to go. The account before is as it was, so
+// what a change would do can be looked at first.
+func ExampleAccount_Restrict() {
+	now := time.Date(2026, 5, 17, 9, 30, 0, 0, time.UTC)
+	before := session.Account{User: "alice", Limits: session.Limits{Limit: 3}}
+	for i, name := range []string{"TV", "Laptop", "Phone"} {
+		before.Live = append(before.Live, session.Session{
+			ID: uuid.New(), Device: session.Device{ID: name, Name: name, Kind: session.Other},
+			LastActiveAt: now.Add(time.Duration(i-3) * time.Hour),
+		})
+	}
+
+	standard := session.Rule{Limit: 2, Policy: session.Reject}
+	why := session.Ending{Reason: session.EndedByAdmin, Message: "Your plan is for one device from today on."}
+	after, _, ended := before.Restrict(session.Limits{Limit: 1}, standard, why, now)
+	for _, s := range ended {
+		fmt.Printf("%s: %s\n", s.Device.Name, s.Ended.Text())
+	}
+	fmt.Printf("%s stays, of %d before; the limit is %d, the policy %s\n",
+		after.Live[0].Device.Name, len(before.Live), after.Rule(standard).Limit, after.Rule(standard).Policy)
+	// Output:
+	// TV: Your plan is for one device from today on.
+	// Laptop: Your plan is for one device from today on.
+	// Phone stays, of 3 before; the limit is 1, the policy reject
 }
 
 // newCredential stands for whatever hands out tokens: here, 32 random bytes.

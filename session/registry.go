@@ -56,7 +56,8 @@ func NewRegistry(store Store) *Registry {
 	return &Registry{store: store, counts: Counts{Ended: make(map[Reason]uint64)}}
 }
 
-// Login decides the login of a user who has been authenticated. The outcome's verdict says what became of it.
+// Login decides the login of a user who has been authenticated. The rule holds where neither the user's own limits nor
+// those of the request say anything else. The outcome's verdict says what became of it.
 func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, error) {
 	var out Outcome
 	var now time.Time

@@ -26,7 +26,7 @@ type Options struct {
 	Registry *session.Registry
 	// Hub holds the sockets of this instance.
 	Hub *hub.Hub
-	// Rule is that of logins by password, and of those by the admin API that say nothing else.
+	// Rule is that of all logins, where neither the user's own limits nor a login by the admin API say anything else.
 	Rule session.Rule
 
 	// Passwords checks who signs in by password; nil lets nobody. Its context ends after some 1.2 seconds, by when
