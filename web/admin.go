@@ -81,17 +81,43 @@ func (s *server) adminRoutes() []route {
 	open := operation("POST", "/v1/admin/sessions", "open-session", "Open a session for a user", byAPIKey)
 	open.DefaultStatus = http.StatusCreated
 	list := operation("GET", sessions, "list-user-sessions", "A user's sessions", byAPIKey)
-	list.Parameters = []*huma.Param{{Name: "ended", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}}}
+	list.Parameters = []*huma.Param{{Name: "ended", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
+		Description: "Whether to list sessions that ended lately too, with how, and whether their device said so."}}
 	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byAPIKey)
 	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byAPIKey)
 	endAll.RequestBody, endOne.RequestBody = &huma.RequestBody{}, &huma.RequestBody{} // not required
+	counters := session.Counters{Connections: 1204, Sessions: 980, Admitted: 20311, Ended: 19204, Told: 18890, Acked: 18640}
 	return []route{
-		on(s, open, s.adminOpen),
-		on(s, list, s.adminList),
-		on(s, endAll, s.adminEndAll),
-		on(s, endOne, s.adminEndOne),
-		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byAPIKey), s.stats),
-		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byAPIKey), s.instances),
+		on(s, open, s.adminOpen).
+			says("For a user whom the app has authenticated itself. Limits and policy may be said for this login alone; "+
+				"else the hub's own count. It answers as a login does.").
+			takes(openInput{User: exampleUser, Device: exampleDevice, IP: exampleAddress,
+				limitsInput: limitsInput{Limit: examplePointer(3)}}).
+			gives(http.StatusCreated, "The session is open; its token is for the device.", exampleOpened).
+			refuses(exampleChoice(), exampleAtLimit()),
+		on(s, list, s.adminList).
+			gives(http.StatusOK, "The live sessions and, where asked for, those that ended lately.", adminList{
+				Sessions: []adminSession{{View: exampleNew.View(exampleUser, true, false), Connections: 1,
+					Instances: []connectedTo{{ID: exampleInstance, Connections: 1}}}},
+				Ended: &[]endedSession{{View: exampleOld.View(exampleUser, false, false),
+					endingView: viewEnding(exampleEnding), Receipt: &receipt{AckedAt: session.Timestamp(exampleNow)}}},
+			}),
+		on(s, endAll, s.adminEndAll).
+			takes(endInput{Message: "Your password was reset. Please sign in again."}).
+			gives(http.StatusOK, "They have ended: those with a socket were sent a notice.",
+				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "sent"}}}),
+		on(s, endOne, s.adminEndOne).
+			takes(endInput{Message: "This device was reported as stolen."}).
+			gives(http.StatusOK, "It has ended.",
+				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "offline"}}}),
+		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byAPIKey), s.stats).
+			says("As of the last beat of each, which is a few seconds ago at most.").
+			gives(http.StatusOK, "Their sums.", statsAnswer{Instances: 2, Counters: counters}),
+		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byAPIKey), s.instances).
+			gives(http.StatusOK, "Each with its own counters.", instancesAnswer{Instances: []instanceView{{
+				ID: exampleInstance, Version: "v1.2.3", Counters: counters,
+				StartedAt: timestamp(exampleNow.Add(-24 * time.Hour)), BeatAt: timestamp(exampleNow),
+			}}}),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/coder/websocket"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
@@ -29,6 +30,23 @@ var (
 		"With the cookie, the Origin must be the hub's own or one that its operator has allowed. "+
 			"Other pages send the token as a subprotocol.")
 )
+
+// connectRoute is that of the WebSocket.
+func (s *server) connectRoute() route {
+	op := operation("GET", "/v1/connect", "connect", "Open the session's WebSocket", byToken)
+	op.Parameters = []*huma.Param{{
+		Name: "Sec-WebSocket-Protocol", In: "header", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+		Description: "The subprotocol, and the token where there is no other way to send it.",
+		Example:     hub.Subprotocol + ", " + bearerProtocol + "sh_…",
+	}}
+	return raw(op, http.HandlerFunc(s.connect)).
+		says("What is said on it is described in /asyncapi.json. The token comes as Authorization: Bearer, as a second "+
+			"subprotocol, or as the cookie, which needs an Origin that is the hub's own or allowed. A token that is no "+
+			"good is upgraded, told, and closed: no browser shows a page why a handshake was refused.").
+		gives(http.StatusSwitchingProtocols, "The socket is open.", nil,
+			headerField{"Sec-WebSocket-Protocol", "The subprotocol; never the token.", hub.Subprotocol, false}).
+		refuses(errUpgrade, errVersion, errHandshake, errSubprotocol, errOrigin, errNoRoom, errStore)
+}
 
 // connect is the WebSocket endpoint. It finds out who wants to connect and answers the handshake; the hub does the
 // rest. A token that is no good is upgraded like a good one, and told so: no browser shows a page why a handshake

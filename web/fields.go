@@ -117,11 +117,16 @@ func decode(body []byte, v any) error {
 	case errors.As(err, &semantic):
 		return invalid(fieldError{fieldName(semantic.JSONPointer), "is not what belongs there"})
 	case errors.As(err, &syntactic):
-		detail := fmt.Sprintf("The body is not one JSON value: trouble at byte %d.", syntactic.ByteOffset)
-		return newProblem(http.StatusBadRequest, "malformed", "The body cannot be read", detail)
+		return malformed(syntactic.ByteOffset)
 	default:
 		return err
 	}
+}
+
+// malformed returns the problem of a body that is no JSON from the given byte on.
+func malformed(at int64) *problem {
+	return newProblem(http.StatusBadRequest, "malformed", "The body cannot be read",
+		fmt.Sprintf("The body is not one JSON value: trouble at byte %d.", at))
 }
 
 // fieldName turns a JSON pointer into the name of a field, cut where a client made it long.

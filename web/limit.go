@@ -76,17 +76,36 @@ func (s *server) limitRoutes() []route {
 	dry := func(op huma.Operation) huma.Operation {
 		op.Parameters = []*huma.Param{{
 			Name: "dry_run", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean},
-			Description: "Say whom it would end, and change nothing",
+			Description: "Say whom it would end, and change nothing.", Example: true,
 		}}
 		return op
 	}
 	set := dry(operation("PUT", path, "set-user-limit", "Give a user limits of their own, and end what is over them", byAPIKey))
 	unset := dry(operation("DELETE", path, "delete-user-limit", "Give a user the hub's limits again, and end what is over them", byAPIKey))
 	unset.RequestBody = &huma.RequestBody{} // not required
+	premium := limitAnswer{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}, Policy: session.Evict,
+		Own: session.Limits{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}}}
+	standard := limitAnswer{Limit: 1, LimitByKind: map[session.Kind]int{}, Policy: session.Evict}
+	gone := &[]delivered{{Session: exampleOldView, Delivery: "sent"}}
 	return []route{
-		on(s, operation("GET", path, "get-user-limit", "The limits that hold for a user", byAPIKey), s.limit),
-		on(s, set, s.setLimit),
-		on(s, unset, s.unsetLimit),
+		on(s, operation("GET", path, "get-user-limit", "The limits that hold for a user", byAPIKey), s.limit).
+			gives(http.StatusOK, "What holds, and what of it is the user's own.", premium),
+		on(s, set, s.setLimit).
+			says("They take the place of all those before, and hold at once, for the sessions that there are too. What is "+
+				"left out is the hub's.").
+			takes(setLimitInput{limitsInput: limitsInput{Limit: &premium.Limit, LimitByKind: premium.LimitByKind}}).
+			gives(http.StatusOK, "They hold, or would, in a dry run.", examples{
+				"done":    changedLimitAnswer{limitAnswer: premium, Ended: &[]delivered{}},
+				"dry-run": changedLimitAnswer{limitAnswer: premium, WouldEnd: gone},
+			}).
+			refuses(errDryRunQuery),
+		on(s, unset, s.unsetLimit).
+			takes(endInput{Message: "Your plan has ended."}).
+			gives(http.StatusOK, "The hub's hold again, or would, in a dry run.", examples{
+				"done":    changedLimitAnswer{limitAnswer: standard, Ended: gone},
+				"dry-run": changedLimitAnswer{limitAnswer: standard, WouldEnd: gone},
+			}).
+			refuses(errDryRunQuery),
 	}
 }
 
@@ -148,12 +167,14 @@ func (s *server) changeLimit(c *call, own session.Limits, message string) (*chan
 	return answer, nil
 }
 
+var errDryRunQuery = plainProblem(http.StatusBadRequest, "The query cannot be read. Its one parameter is dry_run.")
+
 // dryRun reads the query of a request that ends sessions. Where it is not sure to be meant, nothing should end: a
 // parameter that nobody knows may be this one with a letter wrong.
 func dryRun(c *call) (bool, error) {
 	query, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
-		return false, plainProblem(http.StatusBadRequest, "The query cannot be read. Its one parameter is dry_run.")
+		return false, errDryRunQuery
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if name != "dry_run" {

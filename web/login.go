@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,7 +42,7 @@ func (in *loginInput) check(f *fields) {
 }
 
 type choiceInput struct {
-	Ticket  string       `json:"ticket" maxLength:"256"`
+	Ticket  string       `json:"ticket" minLength:"1" maxLength:"256"`
 	Force   *bool        `json:"force" doc:"Whether to make room and sign in; else the old sessions stay"`
 	End     []session.ID `json:"end,omitempty" maxItems:"1000" doc:"Which sessions make room; the least recently active by default"`
 	Deliver delivery     `json:"deliver,omitempty" enum:"token,cookie"`
@@ -74,9 +75,38 @@ func (s *server) loginRoutes() []route {
 		return op
 	}
 	return []route{
-		on(s, created(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login),
-		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose),
+		on(s, created(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login).
+			says("Opens a session on the device. At the limit the hub's policy decides: it ends other sessions, refuses, "+
+				"or asks which it is to be. No refusal at the limit counts as a wrong password.").
+			takes(loginInput{Username: exampleUser, Password: "correct horse battery staple", Device: exampleDevice}).
+			gives(http.StatusCreated, "The user is signed in, and so many older sessions have ended.", exampleOpened, cookieSet).
+			refuses(errNoPasswords, errCredentials, tooMany(30*time.Second), errBusy, exampleChoice(), exampleAtLimit()),
+		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).
+			says("A ticket is good once, and for two minutes. Where the named sessions do not make room, the question is "+
+				"put again with another ticket.").
+			takes(choiceInput{Ticket: exampleTicket, Force: examplePointer(true), End: []session.ID{exampleOtherID}}).
+			gives(http.StatusCreated, "Room was made, and the user is signed in.", exampleOpened, cookieSet).
+			gives(http.StatusNoContent, "The old sessions stay, and no new one was opened.", nil).
+			refuses(errTicket, exampleChoice(), exampleAtLimit()),
 	}
+}
+
+// cookieSet is the header of a login that is to be delivered as a cookie.
+var cookieSet = headerField{"Set-Cookie", "The session's token, with deliver: cookie.",
+	plainCookie + "=sh_…; Path=/; HttpOnly; SameSite=Lax", true}
+
+// exampleChoice and exampleAtLimit are Alice's second login where she may have one session.
+func exampleChoice() *problem {
+	return undecided(exampleUser, session.Outcome{
+		Verdict: session.Challenged, Limit: 1, Standing: []session.Session{exampleOld},
+		Ticket: session.Ticket{ExpiresAt: exampleNow.Add(2 * time.Minute)},
+	}, exampleTicket)
+}
+
+func exampleAtLimit() *problem {
+	return undecided(exampleUser, session.Outcome{
+		Verdict: session.Rejected, Limit: 1, Standing: []session.Session{exampleOld},
+	}, "")
 }
 
 // login signs in by password.
@@ -188,16 +218,20 @@ func (s *server) decided(c *call, user string, out session.Outcome, give secrets
 		return answer, nil
 	case session.Declined:
 		return nil, nil
-	case session.Challenged:
-		p := newProblem(http.StatusMultipleChoices, "choose-session", "Choose which session makes room",
-			"The account is in use on as many devices as it may be. Answer at /v1/login/choice with the ticket.")
-		p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
-		p.Ticket, p.TicketExpiresAt = give.ticket, timestamp(out.Ticket.ExpiresAt)
-		return nil, p
 	default:
-		p := newProblem(http.StatusConflict, "session-limit", "The account is in use on as many devices as it may be",
-			"Sign out on one of them, and try again.")
-		p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
-		return nil, p
+		return nil, undecided(user, out, give.ticket)
 	}
+}
+
+// undecided returns the problem of a login at the limit: a question, or a refusal.
+func undecided(user string, out session.Outcome, ticket string) *problem {
+	p := newProblem(http.StatusConflict, "session-limit", "The account is in use on as many devices as it may be",
+		"Sign out on one of them, and try again.")
+	if out.Verdict == session.Challenged {
+		p = newProblem(http.StatusMultipleChoices, "choose-session", "Choose which session makes room",
+			"The account is in use on as many devices as it may be. Answer at /v1/login/choice with the ticket.")
+		p.Ticket, p.TicketExpiresAt = ticket, timestamp(out.Ticket.ExpiresAt)
+	}
+	p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
+	return p
 }

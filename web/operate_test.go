@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,49 +147,5 @@ func TestPage(t *testing.T) {
 	own := newSite(t, func(o *web.Options) { o.Page = fstest.MapFS{"index.html": {Data: []byte("Ours.")}} })
 	if got := own.do("GET", "/", "").text; got != "Ours." {
 		t.Errorf("our own page: %q", got)
-	}
-}
-
-func TestDocumentIsMadeFromTheRoutes(t *testing.T) {
-	doc := web.Document("1.2.3")
-	text, err := doc.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read struct {
-		Paths map[string]map[string]struct {
-			Security    []map[string][]string
-			Parameters  []struct{ Name string }
-			RequestBody *struct{ Required bool }
-			Responses   map[string]any
-		}
-	}
-	if err := json.Unmarshal(text, &read); err != nil {
-		t.Fatal(err)
-	}
-	login := read.Paths["/v1/login"]["post"]
-	if login.RequestBody == nil || !login.RequestBody.Required || login.Responses["201"] == nil || login.Security != nil {
-		t.Errorf("login: %+v", login)
-	}
-	beat := read.Paths["/v1/session/heartbeat"]["post"]
-	if beat.RequestBody == nil || beat.RequestBody.Required || len(beat.Security) != 2 {
-		t.Errorf("heartbeat: %+v", beat)
-	}
-	list := read.Paths["/v1/admin/users/{user}/sessions"]["get"]
-	if len(list.Parameters) != 2 || list.Security[0]["apiKey"] == nil {
-		t.Errorf("list: %+v", list)
-	}
-	if read.Paths["/v1/session"]["delete"].Responses["204"] == nil {
-		t.Errorf("logout: %s", text)
-	}
-	n := 0
-	for _, methods := range read.Paths {
-		n += len(methods)
-	}
-	if n != 17 {
-		t.Errorf("%d routes are described", n)
-	}
-	if !strings.Contains(string(text), `"created_at":{"format":"date-time"`) {
-		t.Errorf("times are not described: %s", text)
 	}
 }

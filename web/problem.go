@@ -21,6 +21,9 @@ const (
 	retryBusy  = 1 * time.Second // this instance has no room, or is going away: the next one may do
 )
 
+// bearerChallenge says how to authenticate, where nobody did (RFC 6750).
+const bearerChallenge = `Bearer realm="sessionhub"`
+
 // problem is an answer that is not a success: problem details for HTTP APIs (RFC 9457). Beside the members that
 // all of them have, each type has its own.
 type problem struct {
@@ -77,8 +80,27 @@ func unauthorized(name, title, detail string) *problem {
 	return p
 }
 
-// errInside is the hub's own fault.
-var errInside = plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub.")
+// The problems that errors of the packages below are. They are not changed.
+var (
+	errInside      = plainProblem(http.StatusInternalServerError, "Something went wrong inside the hub.")
+	errStore       = unavailable("The session store is not available.", retryStore)
+	errNoRoom      = unavailable("This instance takes no connections at the moment.", retryBusy)
+	errBusy        = unavailable("Too many people are signing in at the moment.", retryBusy)
+	errTicket      = newProblem(http.StatusGone, "ticket", "The choice is no longer open", session.ErrTicket.Error())
+	errCredentials = unauthorized("credentials", "Wrong user name or password", "")
+)
+
+// errTooLarge is that a body has more bytes than it may.
+func errTooLarge(most int64) *problem {
+	return plainProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body may have %d bytes.", most))
+}
+
+// tooMany is that there have been too many wrong passwords.
+func tooMany(retryAfter time.Duration) *problem {
+	p := newProblem(http.StatusTooManyRequests, "throttled", "Too many wrong passwords", "Try again later.")
+	p.retryAfter = max(retryAfter, time.Second)
+	return p
+}
 
 // problemOf turns any error into the problem that is answered. An error that it does not know is the hub's own
 // fault: the caller logs it, and the client learns nothing of it.
@@ -92,21 +114,19 @@ func problemOf(err error) (p *problem, known bool) {
 	case errors.As(err, &ended):
 		return endedProblem(ended.Ending), true
 	case errors.Is(err, session.ErrTicket):
-		return newProblem(http.StatusGone, "ticket", "The choice is no longer open", session.ErrTicket.Error()), true
+		return errTicket, true
 	case errors.Is(err, session.ErrUnavailable):
-		return unavailable("The session store is not available.", retryStore), true
+		return errStore, true
 	case errors.Is(err, hub.ErrFull), errors.Is(err, hub.ErrDraining):
-		return unavailable("This instance takes no connections at the moment.", retryBusy), true
+		return errNoRoom, true
 	case errors.Is(err, auth.ErrCredentials):
-		return unauthorized("credentials", "Wrong user name or password", ""), true
+		return errCredentials, true
 	case errors.As(err, &throttled):
-		p := newProblem(http.StatusTooManyRequests, "throttled", "Too many wrong passwords", "Try again later.")
-		p.retryAfter = max(throttled.RetryAfter, time.Second)
-		return p, true
+		return tooMany(throttled.RetryAfter), true
 	case errors.Is(err, auth.ErrBusy):
-		return unavailable("Too many people are signing in at the moment.", retryBusy), true
+		return errBusy, true
 	case errors.As(err, &tooLarge):
-		return plainProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body may have %d bytes.", tooLarge.Limit)), true
+		return errTooLarge(tooLarge.Limit), true
 	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable("There was no answer in time.", retryStore), true
 	case errors.Is(err, context.Canceled):
@@ -142,7 +162,7 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 		h.Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
 	}
 	if p.challenge {
-		h.Set("WWW-Authenticate", `Bearer realm="sessionhub"`)
+		h.Set("WWW-Authenticate", bearerChallenge)
 	}
 	h["Content-Type"] = contentProblem
 	w.WriteHeader(p.Status)

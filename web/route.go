@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,6 +16,13 @@ import (
 
 // bodyTimeout is how long a client may take to send a body, once its head is there.
 const bodyTimeout = 10 * time.Second
+
+// What is wrong with bodies that cannot be read.
+var (
+	errSlowBody  = plainProblem(http.StatusRequestTimeout, "The body did not arrive in time.")
+	errCutShort  = plainProblem(http.StatusBadRequest, "The body did not arrive whole.")
+	errMediaType = plainProblem(http.StatusUnsupportedMediaType, "Send the body as application/json.")
+)
 
 // endpoint answers a JSON request: with a body, with nil for 204, or with an error, for which see problemOf.
 // In is what the request's body holds.
@@ -34,9 +41,11 @@ type checked interface{ check(f *fields) }
 // variable of the whole process.
 type route struct {
 	huma.Operation
-	serve http.HandlerFunc
-	// describe adds the types of the route to the operation and the registry.
-	describe func(op *huma.Operation, registry huma.Registry)
+	serve http.Handler
+	told
+
+	json    bool         // it is of an endpoint
+	in, out reflect.Type // of the bodies; nil is none
 }
 
 // The ways to authenticate, as OpenAPI names them. What a route names is also what it enforces.
@@ -50,7 +59,7 @@ func on[In, Out any](s *server, op huma.Operation, answer endpoint[In, Out]) rou
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
 	}
-	hasBody := reflect.TypeFor[In]() != reflect.TypeFor[none]()
+	in, out := bodyType[In](), bodyType[Out]()
 	optional := op.RequestBody != nil && !op.RequestBody.Required
 	admin := len(op.Security) > 0 && op.Security[0]["apiKey"] != nil
 	serve := func(w http.ResponseWriter, r *http.Request) {
@@ -58,27 +67,45 @@ func on[In, Out any](s *server, op huma.Operation, answer endpoint[In, Out]) rou
 			writeProblem(w, errAPIKey)
 			return
 		}
-		var in In
-		if hasBody {
-			if err := readBody(w, r, optional, &in); err != nil {
+		var body In
+		if in != nil {
+			if err := readBody(w, r, optional, &body); err != nil {
 				s.fail(w, r, err)
 				return
 			}
 		}
 		c := newCall(w, r)
 		defer c.end()
-		out, err := answer(c, &in)
+		result, err := answer(c, &body)
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		if out == nil {
+		if result == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		writeJSON(w, op.DefaultStatus, out)
+		writeJSON(w, op.DefaultStatus, result)
 	}
-	return route{Operation: op, serve: serve, describe: describe[In, Out]}
+	return route{Operation: op, serve: http.HandlerFunc(serve), json: true, in: in, out: out}
+}
+
+// bodyType returns the type of a body, or nil for none.
+func bodyType[T any]() reflect.Type {
+	if t := reflect.TypeFor[T](); t != reflect.TypeFor[none]() {
+		return t
+	}
+	return nil
+}
+
+// raw makes a route of a handler that reads its request, and writes its answer, itself.
+func raw(op huma.Operation, serve http.Handler) route {
+	return route{Operation: op, serve: serve}
+}
+
+// hasHead reports whether a route answers HEAD as well: those of balancers, scrapers and browsers do.
+func (r route) hasHead() bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.Path, "/v1/")
 }
 
 // readBody reads a JSON body into in and checks its bounds.
@@ -92,20 +119,20 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) err
 	body := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return plainProblem(http.StatusRequestTimeout, "The body did not arrive in time.")
+		return errSlowBody
 	}
 	_ = slow.SetReadDeadline(time.Time{})
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return err
 	}
 	if err != nil {
-		return plainProblem(http.StatusBadRequest, "The body did not arrive whole.")
+		return errCutShort
 	}
 	if body.Len() == 0 && optional {
 		return nil
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return plainProblem(http.StatusUnsupportedMediaType, "Send the body as application/json.")
+		return errMediaType
 	}
 	if err := decode(body.Bytes(), in); err != nil {
 		return err
@@ -136,36 +163,4 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header()["Content-Type"] = contentJSON
 	w.WriteHeader(status)
 	w.Write(text)
-}
-
-// describe adds the shapes of In and Out, and the problem, to an operation.
-func describe[In, Out any](op *huma.Operation, registry huma.Registry) {
-	content := func(media string, t reflect.Type) map[string]*huma.MediaType {
-		return map[string]*huma.MediaType{media: {Schema: registry.Schema(t, true, op.OperationID)}}
-	}
-	if in := reflect.TypeFor[In](); in != reflect.TypeFor[none]() {
-		body := huma.RequestBody{Required: op.RequestBody == nil}
-		body.Content = content("application/json", in)
-		op.RequestBody = &body
-	}
-	status := op.DefaultStatus
-	success := &huma.Response{Description: http.StatusText(status)}
-	if out := reflect.TypeFor[Out](); out != reflect.TypeFor[none]() {
-		success.Content = content("application/json", out)
-	} else {
-		status = http.StatusNoContent
-		success.Description = http.StatusText(status)
-	}
-	op.Responses = map[string]*huma.Response{
-		strconv.Itoa(status): success,
-		"default": {
-			Description: "A problem (RFC 9457)",
-			Content:     content("application/problem+json", reflect.TypeFor[problem]()),
-		},
-	}
-	for name := range pathParams(op.Path) {
-		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
-		})
-	}
 }

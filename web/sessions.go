@@ -44,14 +44,41 @@ func (s *server) sessionRoutes() []route {
 	heartbeat := operation("POST", "/v1/session/heartbeat", "heartbeat", "Ask, without a socket, how the session is", byToken)
 	heartbeat.RequestBody = &huma.RequestBody{} // not required
 	return []route{
-		on(s, operation("GET", "/v1/session", "get-session", "The current session", byToken), s.current),
-		on(s, operation("DELETE", "/v1/session", "logout", "Sign out", byToken), s.logout),
-		on(s, heartbeat, s.heartbeat),
-		on(s, operation("GET", "/v1/sessions", "list-sessions", "The user's live sessions", byToken), s.list),
-		on(s, operation("DELETE", "/v1/sessions", "end-others", "End all sessions but the current one", byToken), s.endOthers),
-		on(s, operation("DELETE", "/v1/sessions/{id}", "end-session", "End one of the user's sessions", byToken), s.endOne),
+		on(s, operation("GET", "/v1/session", "get-session", "The current session", byToken), s.current).
+			says("Whether the session is live: this is what an app's backend asks with the token of a device.").
+			gives(http.StatusOK, "It is live.", exampleView),
+		on(s, operation("DELETE", "/v1/session", "logout", "Sign out", byToken), s.logout).
+			says("Ends the session that asks, and takes the cookie back.").
+			gives(http.StatusNoContent, "The session has ended.", nil,
+				headerField{"Set-Cookie", "Takes the cookie back.", plainCookie + "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", true},
+				headerField{"Clear-Site-Data", "Where the hub's operator turned it on.", siteData, true}),
+		on(s, heartbeat, s.heartbeat).
+			says("For clients without a socket. A bare heartbeat is no activity: an idle session ends all the same. "+
+				"That a session has ended is no error here; 401 is for a token that was never issued.").
+			takes(heartbeatInput{Active: true}).
+			gives(http.StatusOK, "How the session is, and when to ask again.", examples{
+				"live": heartbeatAnswer{State: "live", Session: &exampleView, NextMS: maxHeartbeat.Milliseconds()},
+				"ended": heartbeatAnswer{
+					State: "ended", ForcedExit: examplePointer(true), endingView: viewEnding(exampleEnding),
+				},
+			}),
+		on(s, operation("GET", "/v1/sessions", "list-sessions", "The user's live sessions", byToken), s.list).
+			gives(http.StatusOK, "All of them, the current one among them.",
+				sessionList{Sessions: []session.View{exampleOldView, exampleView}}),
+		on(s, operation("DELETE", "/v1/sessions", "end-others", "End all sessions but the current one", byToken), s.endOthers).
+			gives(http.StatusOK, "They have ended, and their devices are told.",
+				endedList{Ended: []session.View{exampleOldView}}),
+		on(s, operation("DELETE", "/v1/sessions/{id}", "end-session", "End one of the user's sessions", byToken), s.endOne).
+			says("To end the current one is to sign out.").
+			gives(http.StatusOK, "It has ended, and its device is told.",
+				endedList{Ended: []session.View{exampleOldView}},
+				headerField{"Set-Cookie", "Takes the cookie back, where it was the current one.",
+					plainCookie + "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", true}),
 	}
 }
+
+// siteData is what a browser forgets of the site when its user signs out.
+const siteData = `"cache", "cookies", "storage"`
 
 // check returns the live session that asks, and its user's account.
 func (s *server) check(c *call) (session.Session, session.Snapshot, session.Key, error) {
@@ -92,7 +119,7 @@ func (s *server) logout(c *call, _ *none) (*none, error) {
 		return nil, err
 	}
 	if s.ClearSiteData {
-		c.header.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+		c.header.Set("Clear-Site-Data", siteData)
 	}
 	return nil, nil
 }

@@ -135,7 +135,7 @@ func newSiteOn(t *testing.T, o hub.Options, change ...func(*web.Options)) *site 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewServer(handler)
+	s.server = httptest.NewServer(abiding(t, handler))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.hub.Run(ctx) }()

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessionhub/sessionhub/session"
 )
 
 // gatePath is where reverse proxies ask whether a request may pass; some of them append the path that the client
@@ -30,7 +34,7 @@ var errGate = unavailable("Something went wrong inside the hub.", retryBusy)
 // and what they are is the app's business: there may be any method in them, any path, token or not in the URL,
 // and any page may have sent them. So nothing that judges requests to the hub itself comes before.
 func (s *server) beforeGate(next http.Handler) http.Handler {
-	gate := s.recoverPanics(errGate)(s.secure(http.HandlerFunc(s.verify)))
+	gate := s.recoverPanics(errGate)(s.secure(s.gateRoute().serve))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, ok := strings.CutPrefix(r.URL.Path, gatePath); ok && (rest == "" || rest[0] == '/') {
 			gate.ServeHTTP(w, r)
@@ -38,6 +42,26 @@ func (s *server) beforeGate(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// gateRoute is that of the gate. It stands for any method, and for any path below its own.
+func (s *server) gateRoute() route {
+	op := operation("GET", gatePath, "verify", "May a request pass?", byToken)
+	op.Parameters = []*huma.Param{{
+		Name: "active", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
+		Description: "Whether the request counts as activity of the user.",
+	}}
+	return raw(op, http.HandlerFunc(s.verify)).apart().
+		says("The gate of a reverse proxy: nginx auth_request, forward auth, ext_authz. It takes any method, and any path "+
+			"below its own, as some proxies append the one that was asked for; bodies are not read. The headers' values "+
+			"have each byte but letters, digits and -._~@ as %XX.").
+		gives(http.StatusOK, "The session is live.", nil,
+			headerField{userHeader, "The user.", exampleUser, false},
+			headerField{idHeader, "The session's ID.", exampleID.String(), false},
+			headerField{deviceHeader, "The device's ID.", exampleLaptop.ID, false},
+			headerField{attributesHeader, "The session's attributes, as a query has them; empty without any.", "plan=premium", false}).
+		refuses(errNoToken, endedProblem(exampleEnding), errStore, errGate).
+		sends(http.StatusUnauthorized, headerField{reasonHeader, "Why it has ended.", string(session.Superseded), false})
 }
 
 // verify answers a proxy: 200 and whose request it is, 401 and why not, or 503 where the store cannot say. It takes

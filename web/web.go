@@ -55,6 +55,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics is what /metrics shows; the default is a registry of its own.
 	Metrics *prometheus.Registry
+	// Version is that of the hub, for its documents.
+	Version string
 	// Page replaces the sign-in page: index.html, which may be a template, and what it refers to.
 	Page fs.FS
 	// DemoUsers are accounts that the sign-in page offers, all with the password demo; none is no offer.
@@ -121,17 +123,28 @@ func (s *server) findOrigins() error {
 	return nil
 }
 
-// handler puts the routes together.
+// handler puts the routes together, and the gate before them.
 func (s *server) handler() (http.Handler, error) {
+	mux, err := s.mux()
+	if err != nil {
+		return nil, err
+	}
+	return s.beforeGate(mux), nil
+}
+
+func (s *server) mux() (*chi.Mux, error) {
 	mux := chi.NewMux()
 	mux.Use(s.recoverPanics(errInside), s.refuseURLSecrets, clientAddress(s.TrustedProxies))
-	mux.Get("/v1/connect", s.connect)
+	connect := s.connectRoute()
+	mux.Method(connect.Method, connect.Path, connect.serve)
 	mux.Group(func(r chi.Router) {
 		r.Use(s.secure, s.protect)
 		for _, route := range s.routes() {
 			r.Method(route.Method, route.Path, route.serve)
+			if route.hasHead() {
+				r.Method(http.MethodHead, route.Path, route.serve)
+			}
 		}
-		s.addHealth(r)
 	})
 	if err := s.addPage(mux); err != nil {
 		return nil, fmt.Errorf("web: sign-in page: %w", err)
@@ -145,7 +158,7 @@ func (s *server) handler() (http.Handler, error) {
 		w.Header().Set("Allow", allowedMethods(mux, r))
 		writeProblem(w, plainProblem(http.StatusMethodNotAllowed, "This address does not take "+clip(r.Method, 20)+"."))
 	}))
-	return s.beforeGate(mux), nil
+	return mux, nil
 }
 
 // allowedMethods lists what a request's address takes.
@@ -163,9 +176,10 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 	return strings.Join(allowed, ", ")
 }
 
-// routes are the JSON routes.
+// routes are all routes but those of the socket and of the gate.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes())
+	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.healthRoutes(),
+		s.documentRoutes())
 }
 
 // operation is the beginning of a route.

@@ -100,6 +100,7 @@ func newNode(o nodeOptions) (n *node, err error) {
 		ClearSiteData:  o.clearSiteData,
 		Logger:         o.log,
 		Metrics:        metrics,
+		Version:        currentVersion(),
 		DemoUsers:      o.demoUsers,
 	})
 	if err != nil {
