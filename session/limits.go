@@ -17,7 +17,7 @@ type Limits struct {
 	// says nothing.
 	LimitByKind map[Kind]int `json:"limit_by_kind,omitzero" cbor:"2,keyasint,omitzero"`
 	// Policy is what a login does at the limit. Empty says nothing.
-	Policy Policy `json:"policy,omitzero" cbor:"3,keyasint,omitzero"`
+	Policy Policy `json:"policy,omitzero" cbor:"3,keyasint,omitzero" enum:"evict,reject,ask"`
 }
 
 // IsZero reports whether l says nothing at all.

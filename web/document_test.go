@@ -190,6 +190,8 @@ func TestDocumentTellsWhatTypesSay(t *testing.T) {
 		{"kinds", schema("Device", "properties", "kind", "enum"), `["web","mobile","desktop","tv","other"]`},
 		{"embedded fields", schema("Problem", "properties", "by", "$ref"), `"#/components/schemas/Actor"`},
 		{"bytes", schema("LoginInput", "properties", "username", "description"), `"1 to 256 bytes of UTF-8."`},
+		{"bytes, of two embedded ones", schema("SetLimitInput", "properties", "message", "description"),
+			`"For the person whose session ends. At most 500 bytes of UTF-8."`},
 		{"requests are closed", schema("LoginInput", "additionalProperties"), `false`},
 		{"answers may grow", schema("LoginAnswer", "additionalProperties"), `null`},
 		{"an optional body", r.at("paths", "/v1/session/heartbeat", "post", "requestBody", "required"), `null`},

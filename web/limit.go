@@ -14,7 +14,7 @@ import (
 
 // limitsInput is what a request says in place of the hub's rule, field by field.
 type limitsInput struct {
-	Limit       *int                 `json:"limit,omitempty" doc:"1 to 1000, or -1 for no limit; absent leaves it to the user's own, and then to the hub's"`
+	Limit       *int                 `json:"limit,omitempty" minimum:"-1" maximum:"1000" doc:"1 to 1000, or -1 for no limit; absent leaves it to the user's own, and then to the hub's"`
 	LimitByKind map[session.Kind]int `json:"limit_by_kind,omitempty" doc:"The same for kinds of device, in place of all such limits; {} is none"`
 	Policy      session.Policy       `json:"policy,omitempty" enum:"evict,reject,ask" doc:"What a login does at the limit"`
 }

@@ -110,7 +110,10 @@ func followType(registry huma.Registry, s *huma.Schema, t reflect.Type) {
 		if field.Anonymous && !field.IsExported() && field.Tag.Get("json") == "" {
 			inner := registry.Schema(field.Type, false, "")
 			followType(registry, inner, field.Type)
-			maps.Copy(s.Properties, inner.Properties)
+			for name, property := range inner.Properties {
+				own := *property // what is said of one is not said of the other too
+				s.Properties[name] = &own
+			}
 			s.Required = append(s.Required, inner.Required...)
 			continue
 		}
