@@ -124,7 +124,13 @@ func BenchmarkRegistryLogin(b *testing.B) {
 }
 
 // BenchmarkSession is a check of a session.
-func BenchmarkSession(b *testing.B) {
+func BenchmarkSession(b *testing.B) { runSession(b, "/v1/session") }
+
+// BenchmarkVerify is what a reverse proxy asks of each request.
+func BenchmarkVerify(b *testing.B) { runSession(b, "/v1/verify?active=1") }
+
+// runSession asks again and again with the token of a session.
+func runSession(b *testing.B, path string) {
 	handler := unwatched(b, newMemory(), nil)
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/v1/admin/sessions", strings.NewReader(benchLogin))
@@ -132,5 +138,5 @@ func BenchmarkSession(b *testing.B) {
 	r.Header.Set("Content-Type", "application/json")
 	handler.ServeHTTP(w, r)
 	token := (&reply{T: new(testing.T), text: w.Body.String()}).at("token").(string)
-	run(b, handler, "GET", "/v1/session", "", token, http.StatusOK)
+	run(b, handler, "GET", path, "", token, http.StatusOK)
 }

@@ -92,13 +92,14 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request) {
 
 // shut refuses a request. What is not the session's end is the hub's own trouble.
 func (s *server) shut(w http.ResponseWriter, r *http.Request, err error) {
-	p, known := problemOf(err)
-	if !known {
+	p, _ := problemOf(err)
+	switch p.Status {
+	case http.StatusUnauthorized:
+		w.Header().Set(reasonHeader, string(p.Reason))
+	case http.StatusServiceUnavailable:
+	default:
 		s.log.ErrorContext(r.Context(), "the gate failed", "error", err)
 		p = errGate
-	}
-	if p.Status == http.StatusUnauthorized {
-		w.Header().Set(reasonHeader, string(p.Reason))
 	}
 	writeProblem(w, p)
 }
