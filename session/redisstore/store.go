@@ -12,6 +12,8 @@
 //	hub:{NN}:told     hash    instance → number and place of the last notice it was sent
 //	hub:instances     hash    instance → its last beat, and its description in JSON
 //
+// What goes to the world outside is in one slot, apart from them; see outbox.go.
+//
 // A notice is published to hub:inbox:INSTANCE by the script that commits.
 package redisstore
 
@@ -47,6 +49,11 @@ var (
 	beatScript   = script("beat")
 	eventsScript = script("events")
 	forgetScript = script("forget")
+
+	queueScript    = script("queue")
+	claimScript    = script("claim")
+	settleScript   = script("settle")
+	endpointScript = script("endpoint")
 )
 
 func script(name string) *redis.Script {
@@ -81,6 +88,7 @@ type Store struct {
 	leases atomic.Pointer[leases]
 	skew   atomic.Int64 // Redis's clock less ours, in ms
 	since  atomic.Int64 // the first beat, in ms of Redis's clock
+	outbox gathered
 }
 
 var _ session.Store = (*Store)(nil)

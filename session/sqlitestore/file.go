@@ -108,14 +108,16 @@ func prepareFile(db *sql.DB) error {
 		if _, err := tx.Exec(schema + marks); err != nil {
 			return err
 		}
-		return tx.Commit()
 	case application != applicationID:
 		return errors.New("it is another program's database")
 	case version > schemaVersion:
 		return fmt.Errorf("a newer hub has written it (schema %d, this one knows %d): use that version", version,
 			schemaVersion)
 	}
-	return nil
+	if _, err := tx.Exec(outboxSchema); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // explain says in an operator's words why the file cannot be opened.

@@ -13,6 +13,7 @@ const readers = 4
 type reader struct {
 	db                                *sql.DB
 	account, due, purge, events, tail *sql.Stmt
+	outbox                            outboxReader
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -29,6 +30,11 @@ func newReader(dsn string) (*reader, error) {
 		&r.purge:   selectPurge,
 		&r.events:  selectEvents,
 		&r.tail:    selectTail,
+
+		&r.outbox.gathered:   selectGathered,
+		&r.outbox.ungathered: selectUngathered,
+		&r.outbox.endpoint:   selectEndpoint,
+		&r.outbox.queue:      selectQueue,
 	} {
 		if *stmt, err = db.Prepare(text); err != nil {
 			return nil, errors.Join(err, db.Close())

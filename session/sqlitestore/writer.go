@@ -165,14 +165,18 @@ type statements struct {
 	putAccount, dropMarks, touch, keep *sql.Stmt
 	putEvent, trimEvents, forgetEvents *sql.Stmt
 	purgeMarks, purgeAccounts          *sql.Stmt
+	outbox                             outboxStatements
+}
+
+// preparation is a statement and its text.
+type preparation struct {
+	stmt **sql.Stmt
+	text string
 }
 
 // each calls f for every statement and its text, until an error.
 func (s *statements) each(f func(stmt **sql.Stmt, text string) error) error {
-	for _, e := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
+	for _, e := range append(s.outbox.list(), []preparation{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.rollback, "ROLLBACK"},
@@ -188,7 +192,7 @@ func (s *statements) each(f func(stmt **sql.Stmt, text string) error) error {
 		{&s.forgetEvents, forgetEvents},
 		{&s.purgeMarks, purgeMarks},
 		{&s.purgeAccounts, purgeAccounts},
-	} {
+	}...) {
 		if err := f(e.stmt, e.text); err != nil {
 			return err
 		}
