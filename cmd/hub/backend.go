@@ -20,6 +20,7 @@ import (
 type backend struct {
 	name    string // for the log; it holds no secret
 	store   session.Store
+	outbox  session.Outbox
 	inbox   pubsub.Inbox
 	counter auth.Counter // of failed logins
 	close   func() error
@@ -43,11 +44,12 @@ func openFile(path, instance string) (*backend, error) {
 		return nil, err
 	}
 	return &backend{
-		name:  path,
-		store: store,
-		inbox: inboxes.Inbox(instance),
-		close: store.Close,
-		watch: func(context.Context, *slog.Logger) {},
+		name:   path,
+		store:  store,
+		outbox: store,
+		inbox:  inboxes.Inbox(instance),
+		close:  store.Close,
+		watch:  func(context.Context, *slog.Logger) {},
 	}, nil
 }
 
@@ -55,9 +57,11 @@ func openFile(path, instance string) (*backend, error) {
 // until it does.
 func openRedis(o nodeOptions, instance string) *backend {
 	client := redis.NewUniversalClient(o.redis)
+	store := redisstore.New(client, redisstore.Options{})
 	return &backend{
 		name:    "redis " + strings.Join(o.redis.Addrs, ","),
-		store:   redisstore.New(client, redisstore.Options{}),
+		store:   store,
+		outbox:  store,
 		inbox:   pubsub.NewRedis(client, redisstore.InboxPrefix+instance, o.log),
 		counter: auth.NewRedisCounter(client, o.log),
 		close: func() error {

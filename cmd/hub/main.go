@@ -23,6 +23,7 @@ type program struct {
 	Serve       serveCommand       `cmd:"" help:"Run a hub."`
 	Demo        demoCommand        `cmd:"" help:"Try it out: a hub on this machine alone, with two accounts."`
 	Passwd      passwdCommand      `cmd:"" help:"Add a user to an htpasswd file, or change the password."`
+	Notify      notifyCommand      `cmd:"" help:"See to the notifications of a hub: webhooks, mail, chat."`
 	Bench       benchCommand       `cmd:"" help:"Measure a hub under load, or two that it starts."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCommand `cmd:"" hidden:"" help:"Ask a hub whether it is alive."`

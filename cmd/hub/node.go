@@ -18,6 +18,7 @@ import (
 
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/notify"
 	"github.com/sessionhub/sessionhub/session"
 	"github.com/sessionhub/sessionhub/web"
 )
@@ -50,6 +51,7 @@ type nodeOptions struct {
 	maxConnections           int
 	maxConnectionsPerSession int
 	drain                    time.Duration
+	notify                   notify.Options
 	log                      *slog.Logger
 }
 
@@ -58,6 +60,7 @@ type node struct {
 	o       nodeOptions
 	backend *backend
 	hub     *hub.Hub
+	tell    *notify.Notifier
 	server  *http.Server
 }
 
@@ -107,7 +110,11 @@ func newNode(o nodeOptions) (n *node, err error) {
 		return nil, errors.Join(err, back.close())
 	}
 	o.log = o.log.With("instance", instance)
-	return &node{o: o, backend: back, hub: live, server: &http.Server{
+	tell, err := newNotifier(o, metrics)
+	if err != nil {
+		return nil, errors.Join(err, back.close())
+	}
+	return &node{o: o, backend: back, hub: live, tell: tell, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -137,6 +144,9 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	tasks.Go(func() error { trimMemory(work); return nil })
+	if len(n.tell.Endpoints()) > 0 {
+		tasks.Go(func() error { n.tell.Run(work, n.backend.outbox); return nil })
+	}
 	tasks.Go(func() error { n.backend.watch(work, n.o.log); return nil })
 	n.o.log.Info("serving", "address", listener.Addr().String(), "store", n.backend.name, "version", currentVersion())
 

@@ -38,6 +38,7 @@ type serveCommand struct {
 	MaxConnectionsPerSession int           `default:"20" env:"HUB_MAX_CONNECTIONS_PER_SESSION" help:"How many of them one session may have."`
 	Drain                    time.Duration `default:"20s" env:"HUB_DRAIN" help:"How long connections are asked to leave at shutdown, spread evenly."`
 
+	notifyFlags
 	logFlags
 }
 
@@ -61,8 +62,8 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 }
 
 // options checks what the flags say. It starts nothing.
-func (c *serveCommand) options() (nodeOptions, error) {
-	o := nodeOptions{
+func (c *serveCommand) options() (o nodeOptions, err error) {
+	o = nodeOptions{
 		rule: session.Rule{
 			Limit: c.Limit, LimitByKind: maps.Clone(c.LimitKind), Policy: c.Policy,
 			IdleTimeout: c.IdleTimeout, MaxLifetime: c.MaxLifetime,
@@ -82,6 +83,9 @@ func (c *serveCommand) options() (nodeOptions, error) {
 		return o, badUsage("--max-connections and --drain cannot be negative, nor --max-connections-per-session under 1")
 	}
 	if err := c.addresses(&o); err != nil {
+		return o, err
+	}
+	if o.notify, err = c.notify(); err != nil {
 		return o, err
 	}
 	return o, c.signIn(&o)

@@ -1,0 +1,111 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+)
+
+const (
+	// channelTimeout is how long a message may take. The services heed no context: what takes longer is left behind.
+	channelTimeout = 20 * time.Second
+	// maxHanging is how many sends may be left behind before no more are begun.
+	maxHanging = 3
+)
+
+// titled are the services that show a title apart from the text.
+var titled = []string{"smtp", "gotify", "pushbullet", "pushover", "ntfy", "bark"}
+
+// channel is a service that a person reads, at a shoutrrr address.
+type channel struct {
+	scheme, address string
+	redact          redactor
+	router          *router.ServiceRouter
+	hanging         atomic.Int32 // sends that have not returned
+}
+
+// newChannelClient returns what the services that speak HTTP are reached by.
+func newChannelClient() *http.Client {
+	return &http.Client{Timeout: channelTimeout, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+	}}
+}
+
+// parseChannel checks the address of a channel. Its errors do not show what may be secret in it.
+func parseChannel(address string, client *http.Client) (*channel, error) {
+	// Without a logger and without addresses, it does nothing that could fail.
+	services, err := router.NewWithOptions(nil, types.SenderOptions{HTTPClient: client})
+	if err != nil {
+		return nil, errors.New("cannot be made")
+	}
+	scheme, _, ok := strings.Cut(address, "://")
+	name, _, _ := strings.Cut(strings.ToLower(scheme), "+")
+	known := services.ListServices()
+	slices.Sort(known)
+	known = slices.DeleteFunc(known, func(s string) bool { return s == "logger" }) // which tells nobody
+	if !ok || !slices.Contains(known, name) || len(address) > 4096 {
+		return nil, fmt.Errorf("want the address of a service, such as smtp://USER:PASSWORD@HOST:PORT/?from=A&to=B; "+
+			"the services are %s", strings.Join(known, ", "))
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: the address is malformed; special characters in a password are written as %%XX", name)
+	}
+	c := &channel{scheme: name, address: address, redact: newRedactor(address), router: services}
+	if name == "matrix" && u.User.Username() != "" {
+		return c, nil // to look at it closer would be to sign in
+	}
+	if _, err := services.Locate(address); err != nil {
+		return nil, errors.New(c.redact.clean(err.Error()))
+	}
+	return c, nil
+}
+
+// send sends a message and returns nil if the service has taken it, or else a *failure.
+func (c *channel) send(ctx context.Context, m message) error {
+	if c.hanging.Load() >= maxHanging {
+		return &failure{text: "earlier messages hang: the service takes connections, and does not answer"}
+	}
+	done := make(chan error, 1)
+	c.hanging.Add(1)
+	go func() {
+		defer c.hanging.Add(-1)
+		// A service keeps what it was last told: each message has one of its own.
+		service, err := c.router.Locate(c.address)
+		if err == nil {
+			err = service.Send(m.text, c.params(m))
+		}
+		done <- err
+	}()
+	timer := time.NewTimer(channelTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			return &failure{text: c.redact.clean(err.Error())}
+		}
+		return nil
+	case <-timer.C:
+		return &failure{text: "no answer within " + channelTimeout.String()}
+	case <-ctx.Done():
+		return &failure{text: "given up, as the hub is leaving"}
+	}
+}
+
+// params gives the title to the services that have one, unless the operator has chosen another.
+func (c *channel) params(m message) *types.Params {
+	u, err := url.Parse(c.address)
+	if err != nil || !slices.Contains(titled, c.scheme) || u.Query().Has("title") || u.Query().Has("subject") {
+		return &types.Params{}
+	}
+	return &types.Params{types.TitleKey: m.headline}
+}
