@@ -90,6 +90,11 @@ clear-site-data: true
 max-connections: 15000
 max-connections-per-session: 3
 drain: 5s
+webhook: [https://a.example/hook, "https://b.example/?x=1,2"]
+webhook-secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz
+webhook-allow-private: true
+notify: smtp://mail.example/?from=a@example.com&to=b@example.com,c@example.com
+notify-types: [session.created, "session.ended:idle"]
 log-format: json
 log-level: debug
 `))
@@ -113,6 +118,13 @@ log-level: debug
 		Htpasswd:    "users", APIKey: []string{"0123456789012345 with,comma,0123456789"},
 		AllowOrigin: []string{"https://app.example"}, PublicURL: "https://hub.example", ClearSiteData: true,
 		MaxConnections: 15000, MaxConnectionsPerSession: 3, Drain: 5 * time.Second,
+		notifyFlags: notifyFlags{
+			Webhook:             []string{"https://a.example/hook https://b.example/?x=1,2"},
+			WebhookSecret:       []string{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"},
+			WebhookAllowPrivate: true,
+			Notify:              []string{"smtp://mail.example/?from=a@example.com&to=b@example.com,c@example.com"},
+			NotifyTypes:         []string{"session.created", "session.ended:idle"},
+		},
 		logFlags: logFlags{LogFormat: "json", LogLevel: slog.LevelDebug},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/sessionhub/sessionhub/notify/notifytest"
 	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
@@ -48,6 +49,18 @@ func TestServeRefusesToStart(t *testing.T) {
 		{"an origin without a scheme", []string{key, "--allow-origin=app.example"}, exitUsage, []string{"--allow-origin"}},
 		{"a negative drain", []string{key, "--drain=-1s"}, exitUsage, []string{"--drain"}},
 		{"an unknown flag", []string{key, "--limits=1"}, exitUsage, []string{"--limits"}},
+		{"a webhook without a secret", []string{key, "--webhook=https://a.example/hunter2-hunter2"}, exitUsage,
+			[]string{"--webhook", "HUB_WEBHOOK_SECRET", "openssl"}},
+		{"a weak secret for webhooks", []string{key, "--webhook-secret=whsec_hunter2-hunter2"}, exitUsage,
+			[]string{"--webhook-secret", "whsec_", "openssl"}},
+		{"a webhook that is no address", []string{key, "--webhook-secret=" + notifytest.NewSecret(),
+			"--webhook=hunter2-hunter2"}, exitUsage, []string{"--webhook, number 1", "https://"}},
+		{"a channel that is none", []string{key, "--notify=pigeon://hunter2-hunter2"}, exitUsage,
+			[]string{"--notify, number 1", "smtp", "telegram"}},
+		{"a channel that lacks something", []string{key, "--notify=smtp://u:hunter2-hunter2@mail.example/"}, exitUsage,
+			[]string{"--notify, number 1", "fromAddress"}},
+		{"an event that is none", []string{key, "--notify-types=session.stolen"}, exitUsage,
+			[]string{"--notify-types", "session.stolen", "session.ended"}},
 		{"no such htpasswd file", []string{"--htpasswd=no/such/file"}, exitFailed, []string{"no/such/file"}},
 		{"a broken htpasswd file", []string{"--htpasswd=" + garbage}, exitFailed, []string{garbage}},
 		{"a folder that is not there", []string{key, "--data=no/such/hub.db"}, exitFailed, []string{"no/such"}},
