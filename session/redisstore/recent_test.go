@@ -27,7 +27,9 @@ func (h *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 // A login is two round trips; at the instance that wrote the account last it is one; and where others have written
 // since, it is two again, and decided on what they wrote.
