@@ -42,6 +42,8 @@ type Log interface {
 // Page is a stretch of the event log.
 type Page struct {
 	Events []Event
+	// From is the cursor before the first of them: the place that was asked for, or the oldest there is.
+	From string
 	// Next is the cursor after the last of them; it is never empty.
 	Next string
 	// More is whether there are more events after it at this moment. A page may have fewer than it could.

@@ -116,7 +116,12 @@ const (
 	maxNumber     = 1 << 53
 )
 
-// String returns the cursor in base64url, some 150 characters of it: all spots are likely to be near the latest.
+// encoding is base64 of what needs no escape in a URL. It has no _, without which nothing looks like a token: those
+// the hub refuses in URLs.
+var encoding = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.").
+	WithPadding(base64.NoPadding).Strict()
+
+// String returns the cursor as some 150 characters: all spots are likely to be near the latest.
 func (c *cursor) String() string {
 	var latest uint64
 	for _, s := range c {
@@ -133,7 +138,7 @@ func (c *cursor) String() string {
 		text = binary.AppendUvarint(text, s.seq)
 		text = binary.AppendUvarint(text, uint64(s.part))
 	}
-	return base64.RawURLEncoding.EncodeToString(text)
+	return encoding.EncodeToString(text)
 }
 
 // parseCursor reads what String wrote, and the ID of an event as the place after it.
@@ -149,7 +154,7 @@ func parseCursor(text string) (cursor, error) {
 		p, err := parsePlace(text)
 		return cursorAfter(p), err
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	raw, err := encoding.DecodeString(text)
 	if err != nil || len(raw) == 0 || raw[0] != cursorVersion {
 		return cursor{}, fmt.Errorf("%w: %.40q", session.ErrCursor, text)
 	}

@@ -51,6 +51,7 @@ func (s *Store) Events(ctx context.Context, after string, limit int) (session.Pa
 		events = append(events, news...)
 	}
 	slices.SortFunc(events, func(a, b placed) int { return a.place.compare(b.place) })
+	page.From = at.String()
 	taken := events[:min(max(limit, 0), len(events))]
 	for shard := range found {
 		if f := &found[shard]; f.cut {

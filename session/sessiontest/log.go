@@ -127,7 +127,20 @@ func logPass(k *kit) {
 	k.must(err)
 	k.failAll(24)
 	all := k.events(100)
-	at := start
+	var ends []string
+	for _, at := range []string{start, k.page("", 1).From, ""} {
+		ends = append(ends, k.passAll(at, all))
+	}
+	k.fail("new", "7")
+	for _, at := range ends {
+		news, _ := k.eventsAfter(at, 100)
+		k.wantOnce("after all", news, 1)
+	}
+}
+
+// passAll passes events that are all there are after a place, one after the other, and returns the place after them.
+func (k *kit) passAll(at string, all []session.Event) string {
+	k.Helper()
 	for i, e := range all {
 		next, news, err := k.Store.Pass(at, e)
 		k.must(err)
@@ -143,9 +156,7 @@ func logPass(k *kit) {
 		rest, _ := k.eventsAfter(at, 5)
 		same(k, fmt.Sprint("after passing ", i), withoutIDs(rest), withoutIDs(all[i+1:]))
 	}
-	k.fail("new", "7")
-	news, _ := k.eventsAfter(at, 100)
-	k.wantOnce("after all", news, 1)
+	return at
 }
 
 // logFollowed lets a reader go from cursor to cursor, and another from the beginning by passing what the first reads.
@@ -224,7 +235,12 @@ func logForgotten(k *kit) {
 	if page = k.page(early.Next, 100); len(page.Events) != 1 || !page.Trimmed || page.More {
 		k.Errorf("after what is forgotten: %s, want the new one, and to be told", asJSON(k, page))
 	}
-	// It is told once.
+	// It is told once, also where the page was not read to its end.
+	passed, news, err := k.Store.Pass(page.From, page.Events[0])
+	k.must(err)
+	if _, at := k.eventsAfter(passed, 100); !news || at != page.Next {
+		k.Errorf("passing the new one leads to %q, want %q", at, page.Next)
+	}
 	if page = k.page(page.Next, 100); len(page.Events) != 0 || page.Trimmed {
 		k.Errorf("after that: %s", asJSON(k, page))
 	}

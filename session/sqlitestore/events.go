@@ -127,7 +127,13 @@ func (s *Store) readEvents(from int64, limit int) (page session.Page, newest int
 	if err != nil {
 		return session.Page{}, 0, err
 	}
-	page.Next = strconv.FormatInt(from, 10)
+	first := oldest
+	if first == 0 {
+		first = newest + 1 // all of them have been forgotten
+	}
+	page.Trimmed = from > 0 && from+1 < first
+	page.From = strconv.FormatInt(max(from, first-1), 10)
+	page.Next = page.From
 	for _, e := range found {
 		switch {
 		case e == nil: // no event
@@ -138,11 +144,6 @@ func (s *Store) readEvents(from int64, limit int) (page session.Page, newest int
 			page.Next = e.ID
 		}
 	}
-	first := oldest
-	if first == 0 {
-		first = newest + 1 // all of them have been forgotten
-	}
-	page.Trimmed = from > 0 && from+1 < first
 	return page, newest, nil
 }
 
