@@ -33,12 +33,16 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	h.flush()
 }
 
+// Leaving returns a channel that is closed when this instance begins to go away: when it drains, or is stopped.
+func (h *Hub) Leaving() <-chan struct{} { return h.leaving }
+
 // stopAttaching closes the door, and returns who is inside.
 func (h *Hub) stopAttaching() []*Conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.draining {
 		h.draining = true
+		close(h.leaving)
 		if h.open == 0 {
 			close(h.empty)
 		}

@@ -60,6 +60,7 @@ type Hub struct {
 	wakeUp   chan struct{} // there is something to flush at once
 	check    chan struct{} // notices may be missing
 	leased   chan struct{} // closed at the first beat
+	leaving  chan struct{} // closed when draining begins
 	lanes    [session.Shards]lane
 
 	mu       sync.Mutex
@@ -103,6 +104,7 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 		seats:    make(map[place]*seat),
 		visits:   make(map[place]visit),
 		parting:  make(map[*Conn]struct{}),
+		leaving:  make(chan struct{}),
 		empty:    make(chan struct{}),
 		leased:   make(chan struct{}),
 		detached: make(map[place]session.Route),
@@ -132,6 +134,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.keepLease(ctx) })
 	wg.Go(func() { h.flushOften(ctx) })
 	wg.Go(func() { h.expireDue(ctx) })
+	wg.Go(func() { h.forgetEvents(ctx) })
 	<-ctx.Done()
 	h.hangUp()
 	wg.Wait()

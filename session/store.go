@@ -200,6 +200,9 @@ const (
 	LoginChallenged EventType = "login.challenged"
 )
 
+// EventTypes lists every type of event.
+var EventTypes = []EventType{SessionCreated, SessionEnded, LoginFailed, LoginRejected, LoginChallenged}
+
 // Event is an entry of the audit log.
 type Event struct {
 	// ID is given by the store, and names the event for ever, to whoever reads it.

@@ -14,8 +14,10 @@ import (
 
 // metrics are what the HTTP side counts itself.
 type metrics struct {
-	logins *prometheus.CounterVec
-	byEnd  map[session.Verdict]prometheus.Counter
+	logins     *prometheus.CounterVec
+	byEnd      map[session.Verdict]prometheus.Counter
+	streams    prometheus.Gauge
+	streamsCut prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -23,7 +25,15 @@ func newMetrics() *metrics {
 		Name: "hub_logins_total",
 		Help: "Logins at this instance, by what became of them.",
 	}, []string{"outcome"})
-	m := &metrics{logins: logins, byEnd: make(map[session.Verdict]prometheus.Counter)}
+	m := &metrics{
+		logins: logins, byEnd: make(map[session.Verdict]prometheus.Counter),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hub_event_streams", Help: "Open streams of events.",
+		}),
+		streamsCut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hub_event_streams_cut_total", Help: "Streams of events whose client was too slow.",
+		}),
+	}
 	for verdict, outcome := range map[session.Verdict]string{
 		session.Admitted:   "admitted",
 		session.Rejected:   "rejected",
@@ -61,6 +71,8 @@ func (m *metrics) failed(err error) {
 func (s *server) registerMetrics() error {
 	for _, c := range []prometheus.Collector{
 		s.metrics.logins,
+		s.metrics.streams,
+		s.metrics.streamsCut,
 		hubCollector{s},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // bodyTimeout is how long a client may take to send a body, once its head is there.
@@ -156,7 +157,7 @@ func isJSON(contentType string) bool {
 
 // writeJSON answers with a body.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(body, jsontext.AllowInvalidUTF8(true)) // users are any bytes
 	if err != nil {
 		panic(err) // views are plain data: it cannot fail
 	}

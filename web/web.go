@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,6 +52,9 @@ type Options struct {
 	// ClearSiteData asks browsers to forget all that a site has stored when its user signs out.
 	ClearSiteData bool
 
+	// MaxEventStreams is how many streams of events this instance has at a time; 0 is 100.
+	MaxEventStreams int
+
 	// Logger is where the hub's own faults are reported; the default is slog.Default.
 	Logger *slog.Logger
 	// Metrics is what /metrics shows; the default is a registry of its own.
@@ -70,6 +74,8 @@ type server struct {
 	origins   origins
 	publicTLS bool
 	metrics   *metrics
+	feed      *feed
+	streams   chan struct{} // holds one element for each stream of events
 }
 
 // New returns the hub's HTTP handler. Its server should bound how long the head of a request may take
@@ -89,6 +95,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	o.AllowOrigins, o.TrustedProxies = slices.Clone(o.AllowOrigins), slices.Clone(o.TrustedProxies)
 	s := &server{Options: o, log: o.Logger, metrics: newMetrics()}
+	s.feed, s.streams = newFeed(o.Registry.Log()), make(chan struct{}, cmp.Or(o.MaxEventStreams, defaultStreams))
 	if err := s.findOrigins(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -178,8 +185,8 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 
 // routes are all routes but those of the socket and of the gate.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.healthRoutes(),
-		s.documentRoutes())
+	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.eventRoutes(),
+		s.healthRoutes(), s.documentRoutes())
 }
 
 // operation is the beginning of a route.

@@ -12,6 +12,9 @@ import (
 
 // Record implements session.Log.
 func (s *Store) Record(ctx context.Context, key session.Key, events ...session.Event) error {
+	if len(events) == 0 {
+		return nil // an entry without events would be in every reader's way
+	}
 	record, err := session.EncodeEvents(events)
 	if err != nil {
 		return err

@@ -1,0 +1,250 @@
+package web
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// How much of the event log one request reads.
+const (
+	defaultEvents = 100
+	maxEvents     = 1000
+	// maxEventReads bounds how often the log is read for one answer, where few events are of the wanted kind.
+	maxEventReads = 8
+	maxCursor     = 512 // bytes
+)
+
+// eventView is an event as operators see it.
+type eventView struct {
+	ID      string            `json:"id" doc:"Names the event, for ever. It may be given as after, too."`
+	Type    session.EventType `json:"type" enum:"session.created,session.ended,login.failed,login.rejected,login.challenged"`
+	At      session.Timestamp `json:"at"`
+	User    string            `json:"user"`
+	Session *eventSession     `json:"session" doc:"The one that was opened or has ended; null where there is none"`
+	Reason  session.Reason    `json:"reason,omitempty" doc:"Why the session has ended"`
+	By      *session.Actor    `json:"by,omitempty" doc:"The login or person that ended the session, or who tried to sign in"`
+}
+
+// eventSession is a session as it was at the time of an event.
+type eventSession struct {
+	ID            session.ID         `json:"id"`
+	User          string             `json:"user"`
+	Device        session.Device     `json:"device"`
+	IP            string             `json:"ip"`
+	UserAgent     string             `json:"user_agent"`
+	CreatedAt     session.Timestamp  `json:"created_at"`
+	LastActiveAt  session.Timestamp  `json:"last_active_at"`
+	IdleExpiresAt *session.Timestamp `json:"idle_expires_at"`
+	ExpiresAt     *session.Timestamp `json:"expires_at"`
+	Attributes    map[string]string  `json:"attributes,omitempty"`
+}
+
+func viewEvent(e session.Event) eventView {
+	v := eventView{ID: e.ID, Type: e.Type, At: session.Timestamp(e.At), User: e.User, By: e.By}
+	if e.Session == nil {
+		return v
+	}
+	s := viewWhole(e.User, *e.Session, false)
+	v.Session = &eventSession{
+		ID: s.ID, User: s.User, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent, CreatedAt: s.CreatedAt,
+		LastActiveAt: s.LastActiveAt, IdleExpiresAt: s.IdleExpiresAt, ExpiresAt: s.ExpiresAt, Attributes: s.Attributes,
+	}
+	if why := e.Session.Ended; why != nil {
+		v.Reason, v.By = why.Reason, why.By
+	}
+	return v
+}
+
+// eventList is a page of the event log.
+type eventList struct {
+	Events []eventView `json:"events" doc:"Oldest first, and those of one user in the order in which they happened"`
+	Next   string      `json:"next" doc:"Where to go on: the after of the next request, now or at any time"`
+	More   bool        `json:"more" doc:"Whether there is more to read already, of whatever kind"`
+	// Trimmed is worth an alarm to whoever must see everything.
+	Trimmed bool `json:"trimmed" doc:"Whether events after the given place are no longer kept, or were lost by the store"`
+}
+
+// What is wrong with a request for events.
+var (
+	errEventQuery = plainProblem(http.StatusBadRequest, "The query cannot be read: want name=value, with & between.")
+	errCursor     = fieldError{"after", "is no place in this hub's event log: give the next of an answer, or the id of " +
+		"an event, or nothing"}
+	errStreams = unavailable("This instance has as many event streams as it may have.", retryBusy)
+)
+
+func (s *server) eventRoutes() []route {
+	list := operation("GET", "/v1/admin/events", "list-events", "The audit log, oldest first", byAPIKey)
+	list.Parameters = append([]*huma.Param{{
+		Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
+		Description: "How many at most, 1 to 1000. The default is 100.",
+	}}, eventParams()...)
+	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byAPIKey)
+	live.Parameters = append([]*huma.Param{{
+		Name: lastEventID, In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: exampleCursor,
+		Description: "The last id: of an earlier stream, to go on from there. It counts for more than after.",
+	}}, eventParams()...)
+	return []route{
+		on(s, list, s.listEvents).
+			says("Whoever goes on from next to next gets each event exactly once, whatever is written meanwhile. There is "+
+				"no end: the next of the last answer is where later events will be. An answer may have fewer events than "+
+				"limit, or none, though there are more: see more.").
+			gives(http.StatusOK, "A page of the log.", eventList{Events: exampleEvents, Next: exampleCursor}).
+			refuses(invalid(errCursor), errEventQuery),
+		raw(live, http.HandlerFunc(s.streamEvents)).
+			says("Server-sent events, as the HTML standard has them: the data of each is one event, event its type, and id "+
+				"where to go on. Without a place to begin at, it begins with what comes from now on. The event "+
+				eventTrimmed+" says that others are missing, which are no longer kept.").
+			gives(http.StatusOK, "The stream, until one of the two leaves.", text{"text/event-stream", exampleStream()}).
+			refuses(invalid(errCursor), errEventQuery, errStore, errStreams),
+	}
+}
+
+// eventParams are the parameters of the list and of the stream.
+func eventParams() []*huma.Param {
+	param := func(name, example, what string) *huma.Param {
+		return &huma.Param{
+			Name: name, In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Example: example, Description: what,
+		}
+	}
+	return []*huma.Param{
+		param("after", exampleCursor, "A place in the log: the next of an answer, the id: of a stream, or the id of an event."),
+		param("type", string(session.SessionEnded), "Only events of this type."),
+		param("user", exampleUser, "Only events of this user."),
+	}
+}
+
+// exampleCursor is one of a log in a file.
+const exampleCursor = "4711"
+
+// exampleEvents are of one login that took the place of another.
+var exampleEvents = []eventView{
+	viewEvent(session.Event{ID: "4710", Type: session.SessionEnded, At: exampleNow, User: exampleUser, Session: exampleGone()}),
+	viewEvent(session.Event{ID: "4711", Type: session.SessionCreated, At: exampleNow, User: exampleUser, Session: &exampleNew}),
+}
+
+func exampleGone() *session.Session {
+	gone := exampleOld
+	gone.Ended = &exampleEnding
+	return &gone
+}
+
+// exampleStream is the beginning of a stream.
+func exampleStream() string {
+	st := stream{at: "4709"}
+	st.buf.WriteString("retry: 2718\n")
+	st.id()
+	for _, e := range exampleEvents {
+		st.at = e.ID
+		st.write(string(e.Type), encodeEvent(e))
+	}
+	return st.buf.String()
+}
+
+// eventQuery is which events a request wants.
+type eventQuery struct {
+	after string
+	limit int
+	typ   session.EventType // empty is all
+	user  string            // empty is all
+}
+
+func (q *eventQuery) wants(e session.Event) bool {
+	return (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user)
+}
+
+func (q *eventQuery) wantsAll() bool { return q.typ == "" && q.user == "" }
+
+// readEventQuery reads the query of a request, which may have the given parameters.
+func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
+	q := eventQuery{limit: defaultEvents}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, errEventQuery
+	}
+	var f fields
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		value := query.Get(name)
+		switch {
+		case !slices.Contains(known, name):
+			f.fail(clip(name, maxFieldName), "is not a known parameter; want some of %v", known)
+		case len(query[name]) > 1:
+			f.fail(name, "is there twice")
+		case name == "after":
+			f.text(name, value, 0, maxCursor)
+			q.after = value
+		case name == "limit":
+			if q.limit, err = strconv.Atoi(value); err != nil || q.limit < 1 || q.limit > maxEvents {
+				f.fail(name, "is not a number from 1 to %d", maxEvents)
+			}
+		case name == "type":
+			if q.typ = session.EventType(value); !slices.Contains(session.EventTypes, q.typ) {
+				f.fail(name, "is none of %v", session.EventTypes)
+			}
+		case name == "user":
+			f.text(name, value, 1, maxUser)
+			q.user = value
+		}
+	}
+	return q, f.err()
+}
+
+// cursorProblem says which part of the request holds what is no place in the log, if that is what err says.
+func cursorProblem(err error, field string) error {
+	if !errors.Is(err, session.ErrCursor) {
+		return err
+	}
+	return invalid(fieldError{field, errCursor.Message})
+}
+
+// listEvents answers with a page of the log: one round trip, or a few where it looks for events of one kind.
+func (s *server) listEvents(c *call, _ *none) (*eventList, error) {
+	q, err := readEventQuery(c.Request, "after", "limit", "type", "user")
+	if err != nil {
+		return nil, err
+	}
+	list := &eventList{Events: []eventView{}, Next: q.after, More: true}
+	for reads := 0; reads < maxEventReads && list.More && len(list.Events) < q.limit; reads++ {
+		size := maxEvents
+		if q.wantsAll() {
+			size = q.limit - len(list.Events)
+		}
+		page, err := s.Registry.Log().Events(c.Context(), list.Next, size)
+		if err != nil {
+			return nil, cursorProblem(err, "after")
+		}
+		if err := s.addEvents(list, &q, page); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// addEvents adds the wanted events of a page, until there are enough.
+func (s *server) addEvents(list *eventList, q *eventQuery, page session.Page) (err error) {
+	list.Next, list.More, list.Trimmed = page.Next, page.More, list.Trimmed || page.Trimmed
+	at := page.From
+	for i, e := range page.Events {
+		if !q.wantsAll() {
+			if at, _, err = s.Registry.Log().Pass(at, e); err != nil {
+				return err
+			}
+			if !q.wants(e) {
+				continue
+			}
+		}
+		list.Events = append(list.Events, viewEvent(e))
+		if len(list.Events) == q.limit && i < len(page.Events)-1 {
+			list.Next, list.More = at, true
+			break
+		}
+	}
+	return nil
+}
