@@ -33,18 +33,18 @@ func openBackend(o nodeOptions, instance string) (*backend, error) {
 	if o.redis != nil {
 		return openRedis(o, instance), nil
 	}
-	return openFile(o.data, instance)
+	return openFile(o, instance)
 }
 
 // openFile opens the embedded store. Its only instance is this one.
-func openFile(path, instance string) (*backend, error) {
+func openFile(o nodeOptions, instance string) (*backend, error) {
 	inboxes := new(pubsub.Memory)
-	store, err := sqlitestore.Open(path, inboxes.Send, sqlitestore.Options{})
+	store, err := sqlitestore.Open(o.data, inboxes.Send, o.events.sqlite())
 	if err != nil {
 		return nil, err
 	}
 	return &backend{
-		name:   path,
+		name:   o.data,
 		store:  store,
 		outbox: store,
 		inbox:  inboxes.Inbox(instance),
@@ -57,7 +57,7 @@ func openFile(path, instance string) (*backend, error) {
 // until it does.
 func openRedis(o nodeOptions, instance string) *backend {
 	client := redis.NewUniversalClient(o.redis)
-	store := redisstore.New(client, redisstore.Options{})
+	store := redisstore.New(client, o.events.redis())
 	return &backend{
 		name:    "redis " + strings.Join(o.redis.Addrs, ","),
 		store:   store,

@@ -95,6 +95,8 @@ webhook-secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz
 webhook-allow-private: true
 notify: smtp://mail.example/?from=a@example.com&to=b@example.com,c@example.com
 notify-types: [session.created, "session.ended:idle"]
+events-keep: 5000
+events-age: 24h
 log-format: json
 log-level: debug
 `))
@@ -125,7 +127,8 @@ log-level: debug
 			Notify:              []string{"smtp://mail.example/?from=a@example.com&to=b@example.com,c@example.com"},
 			NotifyTypes:         []string{"session.created", "session.ended:idle"},
 		},
-		logFlags: logFlags{LogFormat: "json", LogLevel: slog.LevelDebug},
+		eventFlags: eventFlags{EventsKeep: 5000, EventsAge: 24 * time.Hour},
+		logFlags:   logFlags{LogFormat: "json", LogLevel: slog.LevelDebug},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

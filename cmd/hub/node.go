@@ -52,6 +52,7 @@ type nodeOptions struct {
 	maxConnectionsPerSession int
 	drain                    time.Duration
 	notify                   notify.Options
+	events                   eventFlags
 	log                      *slog.Logger
 }
 

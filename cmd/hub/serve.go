@@ -39,6 +39,7 @@ type serveCommand struct {
 	Drain                    time.Duration `default:"20s" env:"HUB_DRAIN" help:"How long connections are asked to leave at shutdown, spread evenly."`
 
 	notifyFlags
+	eventFlags
 	logFlags
 }
 
@@ -75,6 +76,10 @@ func (c *serveCommand) options() (o nodeOptions, err error) {
 		maxConnections:           c.MaxConnections,
 		maxConnectionsPerSession: c.MaxConnectionsPerSession,
 		drain:                    c.Drain,
+		events:                   c.eventFlags,
+	}
+	if err := c.eventFlags.check(); err != nil {
+		return o, err
 	}
 	if err := o.rule.Validate(); err != nil {
 		return o, badUsage("%s", err)
