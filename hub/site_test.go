@@ -292,6 +292,7 @@ type faultyStore struct {
 	around func(call string, run func()) error // guarded by mu
 	told   func([session.Shards]session.Mailed) [session.Shards]session.Mailed
 	missed func([]session.Notice) ([]session.Notice, error)
+	marks  []session.Mark // guarded by mu: what Touch was told
 }
 
 func (f *faultyStore) set(around func(call string, run func()) error) {
@@ -330,13 +331,6 @@ func (f *faultyStore) Beat(ctx context.Context, self session.Instance) (alive []
 		return nil, false, fault
 	}
 	return alive, kept, err
-}
-
-func (f *faultyStore) Touch(ctx context.Context, marks ...session.Mark) (err error) {
-	if fault := f.do("touch", func() { err = f.Store.Touch(ctx, marks...) }); fault != nil {
-		return fault
-	}
-	return err
 }
 
 func (f *faultyStore) Told(ctx context.Context, instance string) ([session.Shards]session.Mailed, error) {

@@ -2,6 +2,8 @@ package hub_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,23 @@ import (
 	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
 )
+
+func (f *faultyStore) Touch(ctx context.Context, marks ...session.Mark) (err error) {
+	if fault := f.do("touch", func() { err = f.Store.Touch(ctx, marks...) }); fault != nil {
+		return fault
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.marks = append(f.marks, marks...)
+	return err
+}
+
+// marked returns what the store was told by Touch.
+func (f *faultyStore) marked() []session.Mark {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.marks)
+}
 
 // visit is what package web does where a proxy says that the user is active: check, then tell the hub. It returns
 // the time of the check.
@@ -107,6 +126,7 @@ func TestVisitsWaitForTheStore(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 		s.rule.IdleTimeout = 30 * time.Minute
 		alice, bob := s.login("alice", "laptop"), s.login("bob", "laptop")
+		carol := s.login("carol", "laptop")
 		calls := touches{away: session.ErrUnavailable}
 		s.store.set(calls.around)
 		time.Sleep(time.Minute)
@@ -118,10 +138,25 @@ func TestVisitsWaitForTheStore(t *testing.T) {
 		if calls.n.Load() == 0 {
 			t.Fatal("nothing was to be written")
 		}
+		// And one while the store is being told, in vain, of the one before it.
+		s.visit(carol)
+		again := make(chan time.Time)
+		var once sync.Once
+		s.store.set(func(call string, run func()) error {
+			if call == "touch" {
+				time.Sleep(time.Second)
+				once.Do(func() { again <- s.visit(carol) })
+				return session.ErrUnavailable
+			}
+			run()
+			return nil
+		})
+		carolAt := <-again
 		s.store.set(nil)
-		time.Sleep(3 * time.Second)
+		time.Sleep(5 * time.Second)
 		wantAt(t, "alice's last activity", s.activeAt(alice), aliceAt)
 		wantAt(t, "bob's last activity", s.activeAt(bob), bobAt)
+		wantAt(t, "carol's last activity", s.activeAt(carol), carolAt)
 	})
 }
 
@@ -146,6 +181,28 @@ func TestAVisitRenewsAfterAWarning(t *testing.T) {
 			wantAt(t, "the last activity", s.activeAt(cred), at)
 		}); took != 0 {
 			t.Errorf("renewed after %s, want at once", took)
+		}
+	})
+}
+
+// TestAVisitWhileAConnectionIsAttached finds a connection that is there already, and of which nothing is known yet.
+func TestAVisitWhileAConnectionIsAttached(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		s.rule.IdleTimeout = 30 * time.Minute
+		cred := s.login("alice", "laptop")
+		s.store.set(func(call string, run func()) error {
+			if call == "attach" {
+				s.visit(cred)
+				synctest.Wait()
+			}
+			run()
+			return nil
+		})
+		s.connected(cred)
+		time.Sleep(3 * time.Second)
+		marks := s.store.marked()
+		if len(marks) != 1 || marks[0].Session != cred.ID || marks[0].IdleTimeout != s.rule.IdleTimeout {
+			t.Errorf("written: %+v; want the session's activity, with its idle timeout", marks)
 		}
 	})
 }
