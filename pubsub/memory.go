@@ -6,6 +6,12 @@ import (
 	"sync/atomic"
 )
 
+// How many messages an inbox has room for. Those of Push are the larger ones.
+const (
+	noticeRoom = 4096
+	pushRoom   = 1024
+)
+
 // Memory is the inboxes of the instances inside one process. The zero value is ready to use.
 type Memory struct {
 	mu      sync.Mutex
@@ -15,9 +21,7 @@ type Memory struct {
 // Send puts a message into an instance's inbox. It never blocks: an inbox that nobody reads drops what it
 // has no room for, and an instance without an inbox gets nothing.
 func (m *Memory) Send(instance string, message []byte) {
-	m.mu.Lock()
-	inbox := m.inboxes[instance]
-	m.mu.Unlock()
+	inbox := m.find(instance)
 	if inbox == nil {
 		return
 	}
@@ -26,6 +30,27 @@ func (m *Memory) Send(instance string, message []byte) {
 	default:
 		inbox.lost.Store(true)
 	}
+}
+
+// Push puts a message into an instance's inbox that those of Send overtake, and reports whether there was room. It
+// never blocks. An instance without an inbox has all the room there is.
+func (m *Memory) Push(instance string, message []byte) bool {
+	inbox := m.find(instance)
+	if inbox == nil {
+		return true
+	}
+	select {
+	case inbox.pushes <- message:
+		return true
+	default:
+		return false
+	}
+}
+
+func (m *Memory) find(instance string) *memoryInbox {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.inboxes[instance]
 }
 
 // Inbox returns the inbox of an instance.
@@ -37,7 +62,7 @@ func (m *Memory) Inbox(instance string) Inbox {
 	}
 	inbox := m.inboxes[instance]
 	if inbox == nil {
-		inbox = &memoryInbox{messages: make(chan []byte, 4096)}
+		inbox = &memoryInbox{messages: make(chan []byte, noticeRoom), pushes: make(chan []byte, pushRoom)}
 		m.inboxes[instance] = inbox
 	}
 	return inbox
@@ -45,6 +70,7 @@ func (m *Memory) Inbox(instance string) Inbox {
 
 type memoryInbox struct {
 	messages chan []byte
+	pushes   chan []byte
 	running  atomic.Bool
 	lost     atomic.Bool // a message did not fit
 }
@@ -54,15 +80,33 @@ func (i *memoryInbox) Run(ctx context.Context, joined func(), deliver func([]byt
 	defer i.running.Store(false)
 	joined()
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case message := <-i.messages:
-			deliver(message)
-			if i.lost.Swap(false) {
-				joined()
-			}
+		message, err := i.next(ctx)
+		if err != nil {
+			return err
 		}
+		deliver(message)
+		if i.lost.Swap(false) {
+			joined()
+		}
+	}
+}
+
+// next waits for a message; pushes come last.
+func (i *memoryInbox) next(ctx context.Context) ([]byte, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case message := <-i.messages:
+		return message, nil
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case message := <-i.messages:
+		return message, nil
+	case message := <-i.pushes:
+		return message, nil
 	}
 }
 

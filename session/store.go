@@ -57,9 +57,15 @@ type Store interface {
 	// store knows in a newer epoch is left alone, one it does not know is no error.
 	Detach(ctx context.Context, routes ...Route) error
 
-	// Touch records activity and receipts, outside the version. Of two for the same session the later
-	// activity, and the earlier receipt, stays. What is for an account that is not there is forgotten.
+	// Touch records activity, receipts and losses, outside the version. Of two for the same session the later
+	// activity or loss, and the earlier receipt, stays. What is for an account that is not there is forgotten.
 	Touch(ctx context.Context, marks ...Mark) error
+
+	// Push sends a message to each instance with a route to a live session that it is for, and reads the account:
+	// the Routes say to whom it went. It is not kept, and changes nothing. One that is sent again, because an
+	// answer was lost, reaches an instance twice with the same ID. Messages that are sent one after the other
+	// reach an instance in this order.
+	Push(ctx context.Context, key Key, push Push) (Snapshot, error)
 
 	// Due returns up to limit accounts whose deadline has passed, the longest overdue of each shard first. Their
 	// deadline may have moved since it was last committed: whoever finds nothing to end commits the new one.
@@ -94,6 +100,9 @@ type Snapshot struct {
 	Version Version
 	// Routes are those to live sessions of the instances that lived at the last Beat through the same Store.
 	Routes Routes
+	// Missed says when messages to a live session were last lost on their way; what is not there, none were. It
+	// is nil where none were to any.
+	Missed map[ID]time.Time
 	// Now is the store's clock at that moment, in UTC and whole milliseconds.
 	Now time.Time
 }
@@ -139,7 +148,7 @@ func (r Routes) Connections(id ID) int {
 	return n
 }
 
-// Mark is activity of a live session, or the receipt of an ended one's notice.
+// Mark is activity of a live session, a loss of messages to one, or the receipt of an ended one's notice.
 type Mark struct {
 	Key     Key
 	Session ID
@@ -147,6 +156,10 @@ type Mark struct {
 	Ago time.Duration
 	// Receipt tells a receipt from activity.
 	Receipt bool
+	// Missed tells the loss of messages from activity.
+	Missed bool
+	// Told, if not zero, takes back the losses up to that time, of which a client has been told. It goes with Missed.
+	Told time.Time
 	// IdleTimeout is the session's. With activity, the account is kept for as much longer.
 	IdleTimeout time.Duration
 }

@@ -34,7 +34,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 	return &measured{
 		store: store,
 		load:  meter("load"), commit: meter("commit"), attach: meter("attach"), detach: meter("detach"),
-		touch: meter("touch"), due: meter("due"), record: meter("record"), events: meter("events"),
+		touch: meter("touch"), push: meter("push"), due: meter("due"), record: meter("record"), events: meter("events"),
 		tail: meter("tail"), forget: meter("forget"),
 		beat: meter("beat"), told: meter("told"), missed: meter("missed"),
 	}, nil
@@ -44,7 +44,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 type measured struct {
 	store session.Store
 
-	load, commit, attach, detach, touch, due, record, events, tail, forget, beat, told, missed meter
+	load, commit, attach, detach, touch, push, due, record, events, tail, forget, beat, told, missed meter
 }
 
 // meter measures the calls of one method.
@@ -90,6 +90,11 @@ func (m *measured) Detach(ctx context.Context, routes ...session.Route) (err err
 func (m *measured) Touch(ctx context.Context, marks ...session.Mark) (err error) {
 	defer m.touch.done(time.Now(), &err)
 	return m.store.Touch(ctx, marks...)
+}
+
+func (m *measured) Push(ctx context.Context, key session.Key, push session.Push) (_ session.Snapshot, err error) {
+	defer m.push.done(time.Now(), &err)
+	return m.store.Push(ctx, key, push)
 }
 
 func (m *measured) Due(ctx context.Context, limit int) (_ []session.Key, err error) {

@@ -39,7 +39,9 @@ func openBackend(o nodeOptions, instance string) (*backend, error) {
 // openFile opens the embedded store. Its only instance is this one.
 func openFile(o nodeOptions, instance string) (*backend, error) {
 	inboxes := new(pubsub.Memory)
-	store, err := sqlitestore.Open(o.data, inboxes.Send, o.events.sqlite())
+	options := o.events.sqlite()
+	options.Push = inboxes.Push
+	store, err := sqlitestore.Open(o.data, inboxes.Send, options)
 	if err != nil {
 		return nil, err
 	}

@@ -101,6 +101,11 @@ func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value stri
 		}
 	case sort == "k":
 		snap.Account = snap.Account.Acknowledge(id, parseMillis(value))
+	case sort == "m" && live >= 0:
+		if snap.Missed == nil {
+			snap.Missed = make(map[session.ID]time.Time)
+		}
+		snap.Missed[id] = parseMillis(value)
 	case sort == "r" && live >= 0:
 		if route, since, ok := parseRoute(key, id, instance, value); ok && s.lives(instance, since) {
 			snap.Routes = append(snap.Routes, route)

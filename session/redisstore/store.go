@@ -6,7 +6,7 @@
 //
 //	hub:{NN}:u:KEY    string  the account: 16 bytes of version, then as session.EncodeAccount wrote it
 //	hub:{NN}:l:KEY    hash    r:SESSION:INSTANCE → epoch, connections, since when · a:SESSION → last activity
-//	                          k:SESSION → receipt
+//	                          k:SESSION → receipt · m:SESSION → last loss of messages
 //	hub:{NN}:due      zset    KEY by its next deadline
 //	hub:{NN}:events   stream  e: events of a commit, as session.EncodeEvents wrote them · t: whom it told
 //	hub:{NN}:told     hash    instance → number and place of the last notice it was sent
@@ -14,7 +14,7 @@
 //
 // What goes to the world outside is in one slot, apart from them; see outbox.go.
 //
-// A notice is published to hub:inbox:INSTANCE by the script that commits.
+// A notice is published to hub:inbox:INSTANCE by the script that commits, and so is a message by push.
 package redisstore
 
 import (
@@ -169,12 +169,16 @@ func (s *Store) Touch(ctx context.Context, marks ...session.Mark) error {
 		m := marks[i]
 		k, name := &s.shards[m.Key.Shard()], m.Key.String()
 		field, receipt, keep := "a:"+sessionName(m.Session), "0", int64(0)
-		if m.Receipt {
+		switch {
+		case m.Missed:
+			field = "m:" + sessionName(m.Session)
+		case m.Receipt:
 			field, receipt = "k:"+sessionName(m.Session), "1"
-		} else if m.IdleTimeout > 0 {
+		case m.IdleTimeout > 0:
 			keep = (m.IdleTimeout + session.KeepEndedFor).Milliseconds()
 		}
-		return []string{k.account + name, k.live + name}, []any{field, m.Ago.Milliseconds(), keep, receipt}
+		return []string{k.account + name, k.live + name},
+			[]any{field, m.Ago.Milliseconds(), keep, receipt, millis(m.Told)}
 	})
 }
 

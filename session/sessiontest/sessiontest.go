@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Detach", detachCases},
 		{"Notices", noticeCases},
 		{"Touch", touchCases},
+		{"Push", pushCases},
 		{"Due", dueCases},
 		{"Limits", limitCases},
 		{"Events", eventCases},

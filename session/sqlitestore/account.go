@@ -45,7 +45,7 @@ func (s *Store) Load(ctx context.Context, key session.Key) (session.Snapshot, er
 	if err != nil {
 		return session.Snapshot{}, unavailable(err)
 	}
-	snap.Routes = s.board.routesOf(key, snap)
+	s.board.addTo(&snap, key)
 	return snap, nil
 }
 
@@ -202,7 +202,7 @@ func (c *commit) putAccount(tx *statements, marks []mark, now time.Time, created
 // the process dies in between, the sockets that would have been told die with it.
 func (c *commit) settle() {
 	if c.refused != nil {
-		c.after.Routes = c.store.board.routesOf(c.key, c.after)
+		c.store.board.addTo(&c.after, c.key)
 	}
 	if c.applied && len(c.change.Ended) > 0 {
 		c.after.Routes = c.store.board.tell(c.key, c.change.Ended, c.lastID, c.notice)

@@ -14,11 +14,14 @@ import (
 // lives in memory, because the file belongs to one process: a restart is a new instance, without sockets.
 type board struct {
 	send func(instance string, message []byte)
+	push func(instance string, message []byte) bool
 	keep int // notices of each instance and shard
 
 	mu        sync.Mutex
 	routes    map[session.Key][]session.Route // guarded by mu
 	instances map[string]*instance            // guarded by mu
+	// losses are when messages to sessions were last lost.
+	losses map[session.Key]map[session.ID]time.Time // guarded by mu
 }
 
 // instance is a hub in this process. Several can share a Store.
@@ -31,13 +34,19 @@ type instance struct {
 	routed bool
 }
 
-func newBoard(send func(string, []byte), keep int) *board {
-	return &board{
+func newBoard(send func(string, []byte), o Options) *board {
+	b := &board{
 		send:      send,
-		keep:      keep,
+		push:      o.Push,
+		keep:      o.Notices,
 		routes:    make(map[session.Key][]session.Route),
 		instances: make(map[string]*instance),
+		losses:    make(map[session.Key]map[session.ID]time.Time),
 	}
+	if b.push == nil {
+		b.push = func(instance string, message []byte) bool { send(instance, message); return true }
+	}
+	return b
 }
 
 // alive reports whether the lease has not run out.
@@ -55,17 +64,25 @@ func (b *board) instanceLocked(id string) *instance {
 	return i
 }
 
-// routesOf returns the routes of living instances to the live sessions of a snapshot.
-func (b *board) routesOf(key session.Key, snap session.Snapshot) session.Routes {
+// addTo adds to a snapshot the routes of living instances to its live sessions, and what these have missed.
+func (b *board) addTo(snap *session.Snapshot, key session.Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var routes session.Routes
+	snap.Routes = nil
 	for _, r := range b.routes[key] {
 		if b.instances[r.Instance].alive(snap.Now) && live(snap.Account, r.Session) {
-			routes = append(routes, r)
+			snap.Routes = append(snap.Routes, r)
 		}
 	}
-	return routes
+	snap.Missed = nil
+	for id, at := range b.losses[key] {
+		if live(snap.Account, id) {
+			if snap.Missed == nil {
+				snap.Missed = make(map[session.ID]time.Time)
+			}
+			snap.Missed[id] = at
+		}
+	}
 }
 
 func live(a session.Account, id session.ID) bool {
@@ -121,6 +138,9 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 	at := strconv.FormatInt(lastEvent, 10)
 	messages := make(map[string][]byte)
 	b.mu.Lock()
+	for _, s := range ended {
+		b.forgetLocked(key, s.ID)
+	}
 	b.setLocked(key, slices.DeleteFunc(b.routes[key], func(r session.Route) bool {
 		gone := slices.ContainsFunc(ended, func(s session.Session) bool { return s.ID == r.Session })
 		if gone {

@@ -43,14 +43,25 @@ func (s *Store) Touch(ctx context.Context, marks ...session.Mark) error {
 		return ended(ctx)
 	}
 	now := s.now() // the moment that Ago counts from; the marks may have to wait for their turn
+	var missed []session.Mark
 	return s.writer.do(ctx, func(tx *statements) error {
 		for _, m := range marks {
+			if m.Missed {
+				snap, err := read(tx.load.QueryRow, m.Key, now)
+				if err != nil {
+					return err
+				}
+				if live(snap.Account, m.Session) {
+					missed = append(missed, m)
+				}
+				continue
+			}
 			if err := touch(tx, m, now); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, nil)
+	}, func() { s.board.note(missed, now) })
 }
 
 func touch(tx *statements, m session.Mark, now time.Time) error {

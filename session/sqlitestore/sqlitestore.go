@@ -27,6 +27,9 @@ type Options struct {
 	EventsFor time.Duration
 	// Notices is how many notices are kept in memory for each instance and shard; 0 is 1,024.
 	Notices int
+	// Push takes messages to instances, from any goroutine, and reports whether there was room: it must not block.
+	// The default is to send them as notices.
+	Push func(instance string, message []byte) bool
 }
 
 // Store is a [session.Store] on one file. It may be used concurrently.
@@ -65,7 +68,7 @@ func Open(path string, send func(instance string, message []byte), o Options) (*
 		return nil, err
 	}
 	s := &Store{lock: lock, events: o.Events, keepFor: o.EventsFor, now: clock}
-	s.board = newBoard(send, o.Notices)
+	s.board = newBoard(send, o)
 	if err := s.open(path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
