@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 )
 
 const (
@@ -58,7 +59,10 @@ type Conn struct {
 	pinged  bool          // guarded by mu: a pong is due
 	bye     *farewell     // guarded by mu: set once
 	leaveAt time.Duration // guarded by mu: when a draining connection is closed; 0 is not
-	welcome []byte        // guarded by mu: until it is sent
+	// greeting is the welcome, until it is sent.
+	greeting *greeting // guarded by mu
+
+	out outbox
 }
 
 // Serve takes over the socket, whose handshake has been answered, and returns at once.
@@ -66,10 +70,10 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 	ws.SetReadLimit(maxMessage)
 	c.mu.Lock()
 	c.ws, c.wire = ws, wire
-	bye := c.bye
+	bye, hello := c.bye, c.greeting
 	if bye == nil {
 		c.phase = open
-		if err := wire.text(ws, c.welcome); err != nil {
+		if err := wire.text(ws, hello.message); err != nil {
 			wire.Close()
 		}
 		c.setAlarmLocked(sooner(together(c.hub.wheel.now()+rand.N(pingEvery)), c.leaveAt))
@@ -77,14 +81,27 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 	if c.hub.stopped.Load() {
 		wire.Close()
 	}
-	c.welcome = nil
+	c.greeting = nil
 	c.mu.Unlock()
 	if bye != nil {
 		c.dismiss(bye)
-	} else if warning := c.hub.warning(c.seat); warning != nil {
-		c.send(warning)
+	} else {
+		c.begin(hello)
 	}
 	go c.wait()
+}
+
+// begin does what follows a welcome.
+func (c *Conn) begin(hello *greeting) {
+	if warning := c.hub.warning(c.seat); warning != nil {
+		c.send(warning)
+	}
+	if !hello.missedAt.IsZero() {
+		c.hub.toldLoss(c.seat, hello.missedAt)
+	}
+	if c.out.open() {
+		go c.sendPushes()
+	}
 }
 
 // Cancel gives the connection up: its handshake failed.
@@ -93,6 +110,7 @@ func (c *Conn) Cancel() { c.hub.gone(c) }
 // dismiss sends a farewell, once: the first one counts. The close code follows when the client has acknowledged
 // it, or has had the time to. It may block for as long as a write may.
 func (c *Conn) dismiss(bye *farewell) {
+	c.out.shut()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase >= leaving || c.bye != nil && c.bye != bye {
@@ -278,6 +296,8 @@ func (c *Conn) obey(text []byte) error {
 			c.closeLocked(c.bye.code, c.bye.reason) // told and shown: nothing to wait for
 		}
 		c.mu.Unlock()
+	case req.Type == "ack" && phase == open && uuid.Validate(req.ID) == nil:
+		c.hub.count.shown.Add(1)
 	case req.Type == "activity", req.Type == "logout", req.Type == "ack":
 		// Too late, or about something else: no harm.
 	default:

@@ -62,6 +62,7 @@ type Hub struct {
 	leased   chan struct{} // closed at the first beat
 	leaving  chan struct{} // closed when draining begins
 	lanes    [session.Shards]lane
+	passed   recall // owned by the goroutine that delivers
 
 	mu       sync.Mutex
 	seats    map[place]*seat         // guarded by mu
@@ -73,6 +74,7 @@ type Hub struct {
 	dirty    []*seat                 // guarded by mu: with activity to flush
 	visits   map[place]visit         // guarded by mu: activity of sessions without a seat, to flush
 	receipts []session.Mark          // guarded by mu: to flush
+	losses   map[place]time.Duration // guarded by mu: to flush, when messages were lost
 	detached map[place]session.Route // guarded by mu: to flush, the newest of each session
 	alive    []session.Instance      // guarded by mu: as of the last beat
 	beatAt   time.Duration           // guarded by mu: the last good beat
@@ -88,6 +90,8 @@ type Hub struct {
 type counts struct {
 	told, acked, late, dead atomic.Uint64
 	gapsFound, gapsFilled   atomic.Uint64
+	// Of messages: written, said to be shown, and lost; and connections that were too slow for them.
+	pushed, shown, lost, slow atomic.Uint64
 }
 
 // New returns a Hub that finds its sessions in reg, counts notices with courier and receives them by inbox. It
@@ -108,6 +112,7 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 		empty:    make(chan struct{}),
 		leased:   make(chan struct{}),
 		detached: make(map[place]session.Route),
+		losses:   make(map[place]time.Duration),
 	}
 	if h.instance == "" {
 		h.instance = uuid.NewString()
@@ -234,12 +239,17 @@ func (h *Hub) admit(c *Conn, found session.Session, snap session.Snapshot) {
 		})
 		return
 	}
-	message := encode(welcome{
+	hello := &greeting{missedAt: snap.Missed[found.ID]}
+	message := welcome{
 		Type: "welcome", Session: found.View(snap.Account.User, true, true), Instance: h.instance,
 		ServerTime: session.Timestamp(snap.Now), IdleTimeoutMS: found.IdleTimeout.Milliseconds(),
-	})
+	}
+	if !hello.missedAt.IsZero() {
+		message.MissedAt = (*session.Timestamp)(&hello.missedAt)
+	}
+	hello.message = encode(message)
 	c.mu.Lock()
-	c.welcome = message
+	c.greeting = hello
 	c.mu.Unlock()
 }
 
@@ -287,6 +297,9 @@ func (h *Hub) detachAgain(s *seat) {
 
 // gone ends a connection's time in the hub. It is called once for each.
 func (h *Hub) gone(c *Conn) {
+	if lost := c.out.shut(); lost > 0 {
+		h.loseSoon(c.seat, lost)
+	}
 	h.wheel.stop(&c.alarm)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -332,6 +345,11 @@ type Stats struct {
 	DeadPeers  uint64 // connections closed because a ping was not answered
 	GapsFound  uint64 // times that notices were seen to be missing
 	GapsFilled uint64 // times that all of them were made good
+
+	MessagesSent  uint64 // messages of apps written to sockets
+	MessagesAcked uint64 // receipts for them
+	MessagesLost  uint64 // messages that sockets were too slow for, or closed before
+	SlowClients   uint64 // connections cut because they did not take their messages in time
 }
 
 // Stats returns the counts of this moment.
@@ -351,5 +369,7 @@ func (h *Hub) Stats() Stats {
 		},
 		DeadPeers: h.count.dead.Load(),
 		GapsFound: h.count.gapsFound.Load(), GapsFilled: h.count.gapsFilled.Load(),
+		MessagesSent: h.count.pushed.Load(), MessagesAcked: h.count.shown.Load(),
+		MessagesLost: h.count.lost.Load(), SlowClients: h.count.slow.Load(),
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -47,13 +50,18 @@ func CodeFor(reason session.Reason) websocket.StatusCode {
 
 // From the hub.
 type (
-	// welcome is the first message of a live session's connection. It has the session's attributes.
+	// welcome is the first message of a live session's connection. It has the session's attributes. missed_at is
+	// there if messages to the session have been lost since it was last told, because a connection was too slow for
+	// them or closed before they went out: when the last one was. They do not come again; the client should ask its
+	// app for what it shows.
 	welcome struct {
 		Type          string            `json:"type"` // "welcome"
 		Session       session.View      `json:"session"`
 		Instance      string            `json:"instance"`
 		ServerTime    session.Timestamp `json:"server_time"`
 		IdleTimeoutMS int64             `json:"idle_timeout_ms"` // 0: none
+
+		MissedAt *session.Timestamp `json:"missed_at,omitempty"`
 	}
 
 	// revoked says that the session has ended. A terminal close code follows.
@@ -80,6 +88,15 @@ type (
 		IdleExpiresAt session.Timestamp `json:"idle_expires_at"`
 	}
 
+	// pushed is a message from an app to the user or the session. Those that come by one instance keep their order.
+	// None follows the end of the session.
+	pushed struct {
+		Type string            `json:"type"` // "message"
+		ID   uuid.UUID         `json:"id"`   // for an ack
+		At   session.Timestamp `json:"at"`   // when it was sent
+		Data jsontext.Value    `json:"data"` // the app's own: any JSON value of at most 16 KiB
+	}
+
 	// reconnect asks the client to connect anew so long after the message, to another instance.
 	reconnect struct {
 		Type    string `json:"type"` // "reconnect"
@@ -88,7 +105,7 @@ type (
 )
 
 // request is what a client may send: {type: "activity"}, the user did something; {type: "ack", id}, a notice
-// was shown; {type: "logout"}.
+// or a message was shown; {type: "logout"}.
 type request struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
@@ -111,6 +128,18 @@ func ended(id session.ID, ending session.Ending) *farewell {
 		code:   CodeFor(ending.Reason),
 		reason: string(ending.Reason),
 	}
+}
+
+// encodePush returns an app's message as it is sent, with its data as the app wrote it. It fails if that is no JSON.
+func encodePush(d session.Pushed) ([]byte, error) {
+	return jsonv2.Marshal(pushed{Type: "message", ID: d.ID, At: session.Timestamp(d.At), Data: d.Data},
+		jsontext.PreserveRawStrings(true))
+}
+
+// greeting is a welcome on its way.
+type greeting struct {
+	message  []byte
+	missedAt time.Time // what it says of it, in the store's words; zero is nothing
 }
 
 // encode returns a message as it is sent. The messages are structs of this file, which always encode.

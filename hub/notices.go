@@ -52,6 +52,10 @@ func (h *Hub) checkSoon() {
 
 // deliver is called by the inbox with each message.
 func (h *Hub) deliver(message []byte) {
+	if session.IsPush(message) {
+		h.pass(message)
+		return
+	}
 	n, err := session.DecodeNotice(message)
 	if err != nil {
 		h.log.Error("a notice cannot be read", "error", err)
@@ -103,6 +107,7 @@ func (h *Hub) dismiss(at place, ending session.Ending) int {
 	h.mu.Unlock()
 	bye := ended(at.id, ending)
 	for _, c := range conns {
+		c.out.shut() // what waits there is not to come before it
 		go c.dismiss(bye)
 	}
 	return len(conns)

@@ -54,7 +54,7 @@ func inBubble(t *testing.T, o hub.Options, test func(t *testing.T, s *site)) {
 
 func newSite(t *testing.T, dir string, o hub.Options) *site {
 	var bus pubsub.Memory
-	file, err := sqlitestore.Open(filepath.Join(dir, "hub.db"), bus.Send, sqlitestore.Options{})
+	file, err := sqlitestore.Open(filepath.Join(dir, "hub.db"), bus.Send, sqlitestore.Options{Push: bus.Push})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,33 +351,6 @@ func (f *faultyStore) Missed(ctx context.Context, instance string, shard int, af
 		return f.missed(missed)
 	}
 	return missed, err
-}
-
-// faultyInbox hands on each message as often as the test says.
-type faultyInbox struct {
-	pubsub.Inbox
-	mu     sync.Mutex
-	copies func(message []byte) int // guarded by mu
-}
-
-func (f *faultyInbox) set(copies func([]byte) int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.copies = copies
-}
-
-func (f *faultyInbox) Run(ctx context.Context, joined func(), deliver func([]byte)) error {
-	return f.Inbox.Run(ctx, joined, func(message []byte) {
-		f.mu.Lock()
-		n := 1
-		if f.copies != nil {
-			n = f.copies(message)
-		}
-		f.mu.Unlock()
-		for range n {
-			deliver(message)
-		}
-	})
 }
 
 // since returns how much of the bubble's time a function took.

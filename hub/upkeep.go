@@ -119,11 +119,11 @@ func (h *Hub) flushOften(ctx context.Context) {
 func (h *Hub) flush() {
 	h.mu.Lock()
 	now := h.wheel.now()
-	dirty, visits, receipts, detached := h.dirty, h.visits, h.receipts, h.detached
+	dirty, visits, receipts, losses, detached := h.dirty, h.visits, h.receipts, h.losses, h.detached
 	h.dirty, h.receipts = nil, nil
 	h.visits = make(map[place]visit)
-	h.detached = make(map[place]session.Route)
-	marks := make([]session.Mark, 0, len(dirty)+len(visits)+len(receipts))
+	h.losses, h.detached = make(map[place]time.Duration), make(map[place]session.Route)
+	marks := make([]session.Mark, 0, len(dirty)+len(visits)+len(receipts)+len(losses))
 	for _, s := range dirty {
 		s.dirty = false
 		marks = append(marks, session.Mark{
@@ -135,11 +135,14 @@ func (h *Hub) flush() {
 		receipt.Ago = now - receipt.Ago
 		marks = append(marks, receipt)
 	}
+	for at, lost := range losses {
+		marks = append(marks, session.Mark{Key: at.key, Session: at.id, Missed: true, Ago: now - lost})
+	}
 	h.mu.Unlock()
 
 	if len(marks) > 0 {
 		if err := h.reg.Touch(context.Background(), marks...); err != nil {
-			h.unflushed(dirty, visits, receipts)
+			h.unflushed(dirty, visits, receipts, losses)
 		}
 	}
 	if len(detached) > 0 {
@@ -153,7 +156,8 @@ func (h *Hub) flush() {
 	}
 }
 
-func (h *Hub) unflushed(dirty []*seat, visits map[place]visit, receipts []session.Mark) {
+func (h *Hub) unflushed(dirty []*seat, visits map[place]visit, receipts []session.Mark,
+	losses map[place]time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range dirty {
@@ -164,6 +168,9 @@ func (h *Hub) unflushed(dirty []*seat, visits map[place]visit, receipts []sessio
 	}
 	h.unvisitedLocked(visits)
 	h.receipts = append(receipts, h.receipts...)
+	for at, lost := range losses {
+		h.losses[at] = max(lost, h.losses[at])
+	}
 }
 
 func (h *Hub) undetached(routes []session.Route) {

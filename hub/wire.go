@@ -123,8 +123,17 @@ func (w *Wire) text(ws *websocket.Conn, message []byte) error {
 	return errors.Join(err, w.release())
 }
 
-// The first bytes of control frames, and of what a client masks, by RFC 6455, section 5.2.
+// frame sends a whole frame that textFrame has made.
+func (w *Wire) frame(frame []byte) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	_, err := w.Write(frame)
+	return err
+}
+
+// The first bytes of frames, and of what a client masks, by RFC 6455, section 5.2.
 const (
+	finText   = 0x81
 	finClose  = 0x88
 	finPing   = 0x89
 	finPong   = 0x8a

@@ -42,7 +42,7 @@ export class Connection {
     this.#socket = socket;
     this.#listener.status(this.#attempts ? "waiting" : "connecting");
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code }) => this.#closed(socket, code);
+    socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
   }
 
   /** Disconnects, for now. */
@@ -95,11 +95,13 @@ export class Connection {
   /**
    * @param {WebSocket} socket
    * @param {number} code
+   * @param {string} reason
    */
-  #closed(socket, code) {
+  #closed(socket, code, reason) {
     if (this.#socket !== socket || this.#over) return;
     this.#socket = undefined;
-    if ((code >= 4000 && code < 4100) || code === 1003 || code === 1008 || code === 1009) {
+    const broken = code === 1003 || (code === 1008 && reason !== "too slow") || code === 1009;
+    if ((code >= 4000 && code < 4100) || broken) {
       this.#over = true;
       this.#listener.lost(code < 4000 ? "The connection was closed by the hub." : "Your session has ended.");
       return;
