@@ -46,6 +46,10 @@ func (s *slow) Attach(ctx context.Context, key session.Key, _ session.Route) (se
 	return s.Load(ctx, key)
 }
 
+func (s *slow) Push(ctx context.Context, key session.Key, _ session.Push) (session.Snapshot, error) {
+	return s.Load(ctx, key)
+}
+
 func (s *slow) Touch(ctx context.Context, _ ...session.Mark) error { return s.wait(ctx) }
 
 func (s *slow) Record(ctx context.Context, _ session.Key, _ ...session.Event) error {

@@ -65,7 +65,7 @@ func (r route) takes(example any) route {
 
 // takesForm gives an example of the request's body where that is a form: a struct whose JSON names are the form's.
 func (r route) takesForm(example any) route {
-	r.in, r.media, r.example = reflect.TypeOf(example), "application/x-www-form-urlencoded", example
+	r.in, r.media, r.example = reflect.TypeOf(example), mediaForm, example
 	return r
 }
 
@@ -116,8 +116,13 @@ func (r route) common() []*problem {
 		problems = append(problems, errStore)
 	}
 	if r.json && r.in != nil {
-		problems = append(problems, malformed(17), errCutShort, errSlowBody, errTooLarge(maxBody), errMediaType,
-			invalid(fieldError{"body", "is not what belongs there"}))
+		problems = append(problems, errCutShort, errSlowBody, errTooLarge(maxBody))
+		if r.media == mediaForm {
+			problems = append(problems, errBadForm, errNotForm)
+		} else {
+			problems = append(problems, malformed(17), errMediaType,
+				invalid(fieldError{"body", "is not what belongs there"}))
+		}
 	}
 	if strings.Contains(r.Path, "{user}") {
 		problems = append(problems, invalid(fieldError{"user", "has 300 bytes; want 1 to 256"}))

@@ -32,6 +32,8 @@ func TestWithoutTheStoreNobodyIsLetInOrOut(t *testing.T) {
 		{"PUT", "/v1/admin/users/alice/limit", "{}", key},
 		{"PUT", "/v1/admin/users/alice/limit?dry_run=1", "{}", key},
 		{"DELETE", "/v1/admin/users/alice/limit", "", key},
+		{"POST", "/v1/admin/users/alice/messages", `{"data":1}`, key},
+		{"POST", "/v1/admin/users/alice/messages", `{"data":1,"session_id":"` + id + `"}`, key},
 	} {
 		r := s.do(call.method, call.path, call.body, call.headers...).want(http.StatusServiceUnavailable)
 		r.retryAfter()

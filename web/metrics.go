@@ -102,13 +102,17 @@ var (
 	lateDesc        = desc("notices_late_total", "Sessions found ended without a notice.")
 	gapsDesc        = desc("notice_gaps_found_total", "Times that notices were seen to be missing.")
 	filledDesc      = desc("notice_gaps_filled_total", "Times that all missing notices were made good.")
+	messagesDesc    = desc("messages_sent_total", "Messages of apps written to sockets.")
+	shownDesc       = desc("messages_acked_total", "Receipts for messages.")
+	lostDesc        = desc("messages_lost_total", "Messages that sockets were too slow for, or closed before.")
+	slowDesc        = desc("slow_clients_total", "Sockets cut because they did not take their messages in time.")
 	readyDesc       = desc("ready", "Whether the instance may take traffic.")
 )
 
 // Describe implements prometheus.Collector.
 func (hubCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, sessionsDesc, admittedDesc, endedDesc, toldDesc, ackedDesc,
-		lateDesc, gapsDesc, filledDesc, readyDesc} {
+		lateDesc, gapsDesc, filledDesc, messagesDesc, shownDesc, lostDesc, slowDesc, readyDesc} {
 		out <- d
 	}
 }
@@ -130,6 +134,10 @@ func (c hubCollector) Collect(out chan<- prometheus.Metric) {
 	show(lateDesc, prometheus.CounterValue, float64(stats.Late))
 	show(gapsDesc, prometheus.CounterValue, float64(stats.GapsFound))
 	show(filledDesc, prometheus.CounterValue, float64(stats.GapsFilled))
+	show(messagesDesc, prometheus.CounterValue, float64(stats.MessagesSent))
+	show(shownDesc, prometheus.CounterValue, float64(stats.MessagesAcked))
+	show(lostDesc, prometheus.CounterValue, float64(stats.MessagesLost))
+	show(slowDesc, prometheus.CounterValue, float64(stats.SlowClients))
 	ready := 0.0
 	if c.Hub.Ready() == nil {
 		ready = 1

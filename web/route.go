@@ -5,6 +5,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -23,6 +24,8 @@ var (
 	errSlowBody  = plainProblem(http.StatusRequestTimeout, "The body did not arrive in time.")
 	errCutShort  = plainProblem(http.StatusBadRequest, "The body did not arrive whole.")
 	errMediaType = plainProblem(http.StatusUnsupportedMediaType, "Send the body as application/json.")
+	errNotForm   = plainProblem(http.StatusUnsupportedMediaType, "Send the body as "+mediaForm+".")
+	errBadForm   = newProblem(http.StatusBadRequest, "malformed", "The body cannot be read", "The body is not a form.")
 )
 
 // endpoint answers a JSON request: with a body, with nil for 204, or with an error, for which see problemOf.
@@ -34,6 +37,15 @@ type none struct{}
 
 // checked is a body that has bounds.
 type checked interface{ check(f *fields) }
+
+// fromForm is a body that comes as a form, and not as JSON.
+type fromForm interface{ fromForm(values url.Values) error }
+
+// The media types of bodies.
+const (
+	mediaJSON = "application/json"
+	mediaForm = "application/x-www-form-urlencoded"
+)
 
 // route is one row of the API: what it is, in OpenAPI's words, and what serves it.
 //
@@ -109,7 +121,7 @@ func (r route) hasHead() bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.Path, "/v1/")
 }
 
-// readBody reads a JSON body into in and checks its bounds.
+// readBody reads a body into in and checks its bounds.
 func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) error {
 	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // nobody will read the rest
@@ -132,8 +144,20 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) err
 	if body.Len() == 0 && optional {
 		return nil
 	}
-	if !isJSON(r.Header.Get("Content-Type")) {
-		return errMediaType
+	media, wrong := mediaJSON, errMediaType
+	form, isForm := in.(fromForm)
+	if isForm {
+		media, wrong = mediaForm, errNotForm
+	}
+	if !isMedia(r.Header.Get("Content-Type"), media) {
+		return wrong
+	}
+	if isForm {
+		values, err := url.ParseQuery(body.String())
+		if err != nil {
+			return errBadForm
+		}
+		return form.fromForm(values)
 	}
 	if err := decode(body.Bytes(), in); err != nil {
 		return err
@@ -146,13 +170,13 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool, in any) err
 	return nil
 }
 
-// isJSON reports whether a content type is JSON, which is UTF-8.
-func isJSON(contentType string) bool {
-	if contentType == "application/json" {
+// isMedia reports whether a content type is of a media type, all of which are UTF-8 here.
+func isMedia(contentType, want string) bool {
+	if contentType == want {
 		return true
 	}
 	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && media == "application/json"
+	return err == nil && media == want
 }
 
 // writeJSON answers with a body.

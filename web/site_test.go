@@ -91,6 +91,13 @@ func (f *faults) Attach(ctx context.Context, key session.Key, route session.Rout
 	return f.Store.Attach(ctx, key, route)
 }
 
+func (f *faults) Push(ctx context.Context, key session.Key, push session.Push) (session.Snapshot, error) {
+	if err := f.err(); err != nil {
+		return session.Snapshot{}, err
+	}
+	return f.Store.Push(ctx, key, push)
+}
+
 func (f *faults) Record(ctx context.Context, key session.Key, events ...session.Event) error {
 	if err := f.err(); err != nil {
 		return err
@@ -108,7 +115,7 @@ func newSite(t *testing.T, change ...func(*web.Options)) *site {
 func newSiteOn(t *testing.T, o hub.Options, change ...func(*web.Options)) *site {
 	t.Helper()
 	var mail pubsub.Memory
-	store, err := sqlitestore.Open(filepath.Join(t.TempDir(), "hub.db"), mail.Send, sqlitestore.Options{})
+	store, err := sqlitestore.Open(filepath.Join(t.TempDir(), "hub.db"), mail.Send, sqlitestore.Options{Push: mail.Push})
 	if err != nil {
 		t.Fatal(err)
 	}

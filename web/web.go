@@ -185,8 +185,8 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 
 // routes are all routes but those of the socket and of the gate.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.eventRoutes(),
-		s.healthRoutes(), s.documentRoutes())
+	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.messageRoutes(),
+		s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
 }
 
 // operation is the beginning of a route.
