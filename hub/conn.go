@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -52,7 +51,6 @@ type Conn struct {
 
 	alarm alarm
 	dueAt time.Duration // guarded by mu: what the alarm is for is due then, and not before
-	heard atomic.Bool   // something has come since the last ping
 
 	mu      sync.Mutex    // also held while writing, so that nothing follows a farewell
 	phase   phase         // guarded by mu
@@ -168,7 +166,7 @@ func (c *Conn) wake() {
 
 // answersPings reports whether a pong was due and has come, and then waits for the next ping.
 func (c *Conn) answersPings() bool {
-	if !c.heard.Load() || !c.mu.TryLock() {
+	if !c.wire.heard.Load() || !c.mu.TryLock() {
 		return false
 	}
 	defer c.mu.Unlock()
@@ -198,14 +196,14 @@ func (c *Conn) onAlarm() {
 	case c.phase != open:
 	case c.leaveAt != 0 && now >= c.leaveAt:
 		c.closeLocked(CodeGoingAway, "going away")
-	case c.pinged && !c.heard.Load():
+	case c.pinged && !c.wire.heard.Load():
 		c.loseLocked()
 	case c.pinged:
 		c.pinged = false // it was heard meanwhile, or is about to leave
 		c.setAlarmLocked(sooner(together(now+pingEvery-pongWithin), c.leaveAt))
 	default:
 		c.pinged = true
-		c.heard.Store(false)
+		c.wire.heard.Store(false)
 		if err := c.wire.ping(); err != nil {
 			c.loseLocked()
 			return
@@ -227,11 +225,9 @@ func together(at time.Duration) time.Duration { return at.Round(time.Second) }
 // wait parks the connection's goroutine until there is something to read. What follows runs on a goroutine of its
 // own, whose stack may grow, and this one's stays the smallest there is for as long as the client is silent.
 func (c *Conn) wait() {
-	err := c.wire.await(c.hear)
+	err := c.wire.await()
 	go c.proceed(err)
 }
-
-func (c *Conn) hear() { c.heard.Store(true) }
 
 // proceed deals with what wait has waited for.
 func (c *Conn) proceed(err error) {
@@ -267,7 +263,6 @@ func (c *Conn) receive() error {
 	if err != nil {
 		return err
 	}
-	c.hear() // also for a pong between the pieces of the message, which the library has read
 	c.wire.SetReadDeadline(time.Time{})
 	if !utf8.Valid(text) {
 		return errUTF8

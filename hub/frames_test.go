@@ -135,6 +135,9 @@ func TestBrokenClientsAreClosedAndOthersUnharmed(t *testing.T) {
 					if err != nil {
 						break
 					}
+					if opcode == opPing {
+						go conn.Write(frame(fin|opPong, nil)) // it is there, whatever else it does
+					}
 					if opcode == opClose && len(payload) >= 2 {
 						code = binary.BigEndian.Uint16(payload)
 						conn.Close()

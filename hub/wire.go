@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -40,6 +41,8 @@ type Wire struct {
 	spent   int           // bytes of the budget in use
 	spentAt time.Time     // when that was so
 
+	heard atomic.Bool // something has come since the last ping, be it a part of a message
+
 	writing  sync.Mutex    // held while a frame is written, which may take the library several calls of Write
 	mu       sync.Mutex    // taken after writing
 	gathered *bytes.Buffer // guarded by mu: holds back what is written, if not nil
@@ -66,6 +69,9 @@ func NewWire(conn net.Conn, hijacked *bufio.ReadWriter) (*Wire, *bufio.ReadWrite
 // Read implements net.Conn, within the budget.
 func (w *Wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.heard.Store(true)
+	}
 	if w.spent += n; w.spent > budgetBurst/2 {
 		now := time.Now()
 		w.spent = max(0, w.spent-int(now.Sub(w.spentAt).Seconds()*budgetPerSec))
@@ -168,8 +174,8 @@ func (w *Wire) closeIsNext() bool {
 
 // await blocks until the client sends something that the WebSocket library is to read. The pongs and pings before
 // it are dealt with here: inside the library, whose Reader returns for messages only, the goroutine would stay
-// with a stack several times as deep. It calls heard for each frame.
-func (w *Wire) await(heard func()) error {
+// with a stack several times as deep.
+func (w *Wire) await() error {
 	for {
 		head, err := w.buf.Peek(2)
 		if err != nil {
@@ -177,7 +183,6 @@ func (w *Wire) await(heard func()) error {
 		}
 		size := int(head[1] &^ masked)
 		if head[0] != finPing && head[0] != finPong || head[1]&masked == 0 || size > 125 {
-			heard()
 			return nil
 		}
 		if head[0] == finPing {
@@ -185,7 +190,6 @@ func (w *Wire) await(heard func()) error {
 				return err
 			}
 		}
-		heard()
 		if _, err := w.buf.Discard(2 + maskBytes + size); err != nil {
 			return err
 		}
