@@ -51,6 +51,8 @@ type Request struct {
 	Attributes map[string]string `json:"attributes,omitempty" cbor:"4,keyasint,omitempty"`
 	// Limits are what this login says itself. They come before the user's own.
 	Limits Limits `json:"limits,omitzero" cbor:"5,keyasint,omitzero"`
+	// SSO is set if an OpenID provider has vouched for the user; see Registry.LoginSSO.
+	SSO *SSO `json:"sso,omitempty" cbor:"20,keyasint,omitempty"`
 	// Force answers the question of policy Ask beforehand. The other policies ignore it.
 	Force bool `json:"-" cbor:"-"`
 	// End, with Force, names the sessions that are to make room, instead of the least recently active.
@@ -186,6 +188,7 @@ func (req Request) session(rule Rule, now time.Time) Session {
 		CreatedAt:    now,
 		LastActiveAt: now,
 		IdleTimeout:  rule.IdleTimeout,
+		SSO:          req.SSO,
 	}
 	if rule.MaxLifetime > 0 {
 		s.ExpiresAt = now.Add(rule.MaxLifetime)

@@ -74,7 +74,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 			return Outcome{}, err
 		}
 	}
-	return out, nil
+	return out, r.confirm(ctx, out)
 }
 
 // Choose spends a ticket of the account as the user chose. It returns ErrTicket if the ticket is not open.
@@ -96,7 +96,7 @@ func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out.told(told)
-	return out, nil
+	return out, r.confirm(ctx, out)
 }
 
 // told adds the routes that a commit has told. Where the login was not admitted, those of the sessions that stand

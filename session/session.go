@@ -113,6 +113,8 @@ type Session struct {
 	Attributes map[string]string `json:"attributes,omitempty" cbor:"10,keyasint,omitempty"`
 	// Ended is nil while the session is live.
 	Ended *Ending `json:"ended,omitempty" cbor:"11,keyasint,omitempty"`
+	// SSO is how the OpenID provider knows it that vouched for its user; nil if none did. Clients do not see it.
+	SSO *SSO `json:"sso,omitempty" cbor:"20,keyasint,omitempty"`
 }
 
 // IdleExpiresAt returns when the session ends without further activity; zero is never.

@@ -73,6 +73,7 @@ type Store interface {
 
 	Log
 	Courier
+	Ledger
 }
 
 // Courier is the part of a store that keeps count of the notices to instances.

@@ -36,7 +36,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 		load:  meter("load"), commit: meter("commit"), attach: meter("attach"), detach: meter("detach"),
 		touch: meter("touch"), push: meter("push"), due: meter("due"), record: meter("record"), events: meter("events"),
 		tail: meter("tail"), forget: meter("forget"),
-		beat: meter("beat"), told: meter("told"), missed: meter("missed"),
+		beat: meter("beat"), told: meter("told"), missed: meter("missed"), post: meter("post"),
 	}, nil
 }
 
@@ -44,7 +44,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 type measured struct {
 	store session.Store
 
-	load, commit, attach, detach, touch, push, due, record, events, tail, forget, beat, told, missed meter
+	load, commit, attach, detach, touch, push, due, record, events, tail, forget, beat, told, missed, post meter
 }
 
 // meter measures the calls of one method.
@@ -142,4 +142,11 @@ func (m *measured) Missed(
 ) (_ []session.Notice, err error) {
 	defer m.missed.done(time.Now(), &err)
 	return m.store.Missed(ctx, instance, shard, after)
+}
+
+func (m *measured) Post(ctx context.Context, entries []session.Entry, names ...session.Digest) (
+	_ [][]session.Fact, err error,
+) {
+	defer m.post.done(time.Now(), &err)
+	return m.store.Post(ctx, entries, names...)
 }

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Log", logCases},
 		{"Leases", leaseCases},
 		{"Races", raceCases},
+		{"Ledger", ledgerCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {

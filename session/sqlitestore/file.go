@@ -114,7 +114,8 @@ func prepareFile(db *sql.DB) error {
 		return fmt.Errorf("a newer hub has written it (schema %d, this one knows %d): use that version", version,
 			schemaVersion)
 	}
-	if _, err := tx.Exec(outboxSchema); err != nil {
+	// What has been added since needs no version of its own: a hub of before leaves it alone.
+	if _, err := tx.Exec(outboxSchema + ledgerSchema); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -13,6 +13,7 @@ const readers = 4
 type reader struct {
 	db                                *sql.DB
 	account, due, purge, events, tail *sql.Stmt
+	facts                             *sql.Stmt
 	outbox                            outboxReader
 }
 
@@ -30,6 +31,7 @@ func newReader(dsn string) (*reader, error) {
 		&r.purge:   selectPurge,
 		&r.events:  selectEvents,
 		&r.tail:    selectTail,
+		&r.facts:   selectFacts,
 
 		&r.outbox.gathered:   selectGathered,
 		&r.outbox.ungathered: selectUngathered,

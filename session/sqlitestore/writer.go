@@ -165,6 +165,7 @@ type statements struct {
 	putAccount, dropMarks, touch, keep *sql.Stmt
 	putEvent, trimEvents, forgetEvents *sql.Stmt
 	purgeMarks, purgeAccounts          *sql.Stmt
+	putFact, facts, purgeFacts         *sql.Stmt
 	outbox                             outboxStatements
 }
 
@@ -192,6 +193,9 @@ func (s *statements) each(f func(stmt **sql.Stmt, text string) error) error {
 		{&s.forgetEvents, forgetEvents},
 		{&s.purgeMarks, purgeMarks},
 		{&s.purgeAccounts, purgeAccounts},
+		{&s.putFact, upsertFact},
+		{&s.facts, selectFacts},
+		{&s.purgeFacts, purgeFacts},
 	}...) {
 		if err := f(e.stmt, e.text); err != nil {
 			return err
