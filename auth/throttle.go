@@ -93,7 +93,19 @@ type Attempt struct {
 // wait already. Other errors are the counter's. What is refused is not counted. An address that is not valid stands
 // for all that are not known.
 func (t *Throttle) Begin(ctx context.Context, address netip.Addr, user string) (*Attempt, error) {
-	quotas := t.quotas(address, user)
+	return t.begin(ctx, t.quotas(address, user))
+}
+
+// BeginFrom is Begin for a login that says nothing of a user before it is looked at: only wrong ones from this
+// address, for whomever, count against it.
+func (t *Throttle) BeginFrom(ctx context.Context, address netip.Addr) (*Attempt, error) {
+	if t.limits.PerAddress <= 0 {
+		return &Attempt{}, nil
+	}
+	return t.begin(ctx, []Quota{{"address " + network(address), t.limits.PerAddress}})
+}
+
+func (t *Throttle) begin(ctx context.Context, quotas []Quota) (*Attempt, error) {
 	if len(quotas) == 0 {
 		return &Attempt{}, nil
 	}

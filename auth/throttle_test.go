@@ -235,3 +235,45 @@ func TestThrottleReportsItsCounter(t *testing.T) {
 		t.Errorf("Begin = %v, %v; want the counter's error", attempt, err)
 	}
 }
+
+// TestThrottleOfOneAddress counts those who say nothing of a user beforehand, with those who do.
+func TestThrottleOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		throttle := NewThrottle(Limits{}, nil)
+		guess := func(address, n int) (taken int) {
+			for range n {
+				attempt, err := throttle.BeginFrom(t.Context(), ip(address))
+				if err != nil {
+					if !errors.As(err, new(*ThrottledError)) {
+						t.Fatal(err)
+					}
+					continue
+				}
+				attempt.End(&TokenError{Fault: TokenInvalid, Err: errors.New("forged")})
+				taken++
+			}
+			return taken
+		}
+		if n := fail(t, throttle, ip(1), "alice", 50) + guess(1, 50); n != 30 {
+			t.Errorf("%d guesses from one address, want 30", n)
+		}
+		if n := guess(2, 50); n != 30 {
+			t.Errorf("%d guesses from another, want 30", n)
+		}
+		for range 100 {
+			attempt, err := throttle.BeginFrom(t.Context(), ip(3))
+			if err != nil {
+				t.Fatalf("after good ones: %v", err)
+			}
+			attempt.End(nil)
+		}
+	})
+	lifted := NewThrottle(Limits{PerAddress: -1}, nil)
+	for range 100 {
+		attempt, err := lifted.BeginFrom(t.Context(), ip(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempt.End(ErrCredentials)
+	}
+}

@@ -1,0 +1,183 @@
+// Package oidctest runs an OpenID provider in a test: a real one, of a library, with users and one client of its own.
+package oidctest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/op"
+	"golang.org/x/oauth2"
+)
+
+// ClientID is by which the provider knows the hub: the audience of its tokens.
+const ClientID = "session-hub"
+
+const (
+	clientSecret = "the-client's-secret"
+	password     = "secret" // of all users
+	callback     = "http://localhost/callback"
+)
+
+// Provider is an OpenID provider on loopback.
+type Provider struct {
+	// Issuer is its address, the same after it was away.
+	Issuer string
+
+	addr    string
+	handler http.Handler
+	users   *users
+	fetches atomic.Int64
+	server  *http.Server
+	gone    chan struct{} // closed when the server has ended
+}
+
+// Start starts a provider that ends with the test.
+func Start(tb testing.TB) *Provider {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Provider{addr: listener.Addr().String(), users: newUsers(tb)}
+	p.Issuer = "http://" + p.addr
+	config := &op.Config{CryptoKey: sha256.Sum256([]byte(tb.Name())), CodeMethodS256: true}
+	log := slog.New(slog.DiscardHandler)
+	provider, err := op.NewOpenIDProvider(p.Issuer, config, p.users, op.WithAllowInsecure(), op.WithLogger(log))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == op.DefaultEndpoints.JwksURI.Relative() {
+			p.fetches.Add(1)
+		}
+		provider.ServeHTTP(w, r)
+	})
+	p.serve(listener)
+	tb.Cleanup(p.Leave)
+	return p
+}
+
+// Leave takes the provider away. Called again, it does nothing.
+func (p *Provider) Leave() {
+	if p.server != nil {
+		p.server.Close()
+		<-p.gone
+		p.server = nil
+	}
+}
+
+// Return brings the provider back, at the same address.
+func (p *Provider) Return(tb testing.TB) {
+	tb.Helper()
+	listener, err := net.Listen("tcp", p.addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.serve(listener)
+}
+
+func (p *Provider) serve(listener net.Listener) {
+	p.server, p.gone = &http.Server{Handler: p.handler}, make(chan struct{})
+	go func() {
+		defer close(p.gone)
+		p.server.Serve(listener)
+	}()
+}
+
+// Fetches is how often the provider has been asked for its keys.
+func (p *Provider) Fetches() int { return int(p.fetches.Load()) }
+
+// Login is how somebody signs in at the provider.
+type Login struct {
+	// User has the subject "sub-USER" and the email "USER@example.com", which is verified unless the name begins
+	// with "new".
+	User string
+	// Session is the sid of the provider's own session; empty is none.
+	Session string
+	Nonce   string
+}
+
+// IDToken signs a user in by the code flow, as a browser and an app would do it, and returns the ID token.
+func (p *Provider) IDToken(tb testing.TB, in Login) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	token, err := p.codeFlow(ctx, in)
+	if err != nil {
+		tb.Fatal(fmt.Errorf("sign %s in at the provider: %w", in.User, err))
+	}
+	return token
+}
+
+func (p *Provider) codeFlow(ctx context.Context, in Login) (string, error) {
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	browser := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	app := oauth2.Config{
+		ClientID: ClientID, ClientSecret: clientSecret, RedirectURL: callback,
+		Scopes: []string{"openid", "email", "profile"},
+		Endpoint: oauth2.Endpoint{
+			AuthURL:  op.DefaultEndpoints.Authorization.Absolute(p.Issuer),
+			TokenURL: op.DefaultEndpoints.Token.Absolute(p.Issuer),
+		},
+	}
+	verifier := oauth2.GenerateVerifier()
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
+	if in.Nonce != "" {
+		options = append(options, oauth2.SetAuthURLParam("nonce", in.Nonce))
+	}
+	page, err := follow(ctx, browser, app.AuthCodeURL("a state", options...))
+	if err != nil {
+		return "", err
+	}
+	// This is where the provider's page asks for the password.
+	request := page.Query().Get("authRequestID")
+	if err := p.users.signIn(request, in); err != nil {
+		return "", err
+	}
+	back, err := follow(ctx, browser, app.Endpoint.AuthURL+"/callback?id="+request)
+	if err != nil {
+		return "", err
+	}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, browser)
+	tokens, err := app.Exchange(ctx, back.Query().Get("code"), oauth2.VerifierOption(verifier))
+	if err != nil {
+		return "", err
+	}
+	idToken, ok := tokens.Extra("id_token").(string)
+	if !ok {
+		return "", errors.New("there is no ID token")
+	}
+	return idToken, nil
+}
+
+// follow returns where an address leads to.
+func follow(ctx context.Context, browser *http.Client, address string) (*url.URL, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := browser.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusFound {
+		text, _ := io.ReadAll(response.Body)
+		return nil, fmt.Errorf("%s leads nowhere: %s %s", address, response.Status, text)
+	}
+	return response.Location()
+}
