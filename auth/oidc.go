@@ -77,6 +77,17 @@ type OIDCOptions struct {
 	Logger *slog.Logger
 }
 
+// Validate reports what of the options cannot be.
+func (o OIDCOptions) Validate() error {
+	if err := checkProviderURL(o.Issuer); err != nil {
+		return fmt.Errorf("the provider's address: %w", err)
+	}
+	if o.Audience == "" {
+		return errors.New("audience: want the client ID by which the provider knows whoever signs in here")
+	}
+	return nil
+}
+
 // OIDC verifies what an OpenID provider signs: ID tokens (OpenID Connect Core 1.0) and logout tokens (Back-Channel
 // Logout 1.0). Nothing is asked of the provider before the first token comes. It may be used concurrently.
 type OIDC struct {
@@ -86,11 +97,8 @@ type OIDC struct {
 
 // NewOIDC returns the verifier of a provider, which need not be there yet. It must be closed.
 func NewOIDC(o OIDCOptions) (*OIDC, error) {
-	if err := checkProviderURL(o.Issuer); err != nil {
-		return nil, fmt.Errorf("issuer: %w", err)
-	}
-	if o.Audience == "" {
-		return nil, errors.New("audience: want the client ID by which the provider knows the hub")
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	if o.UserClaim == "" {
 		o.UserClaim = "sub"

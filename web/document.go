@@ -5,6 +5,7 @@ import (
 	jsonv1 "encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -28,6 +29,7 @@ var sections = []struct{ prefix, name, what string }{
 	{"/v1/login", "Signing in", "A client signs in, and answers the question that it may be asked."},
 	{"/v1/session", "Sessions", "What the device of a session may ask and do, with the session's token."},
 	{"/v1/connect", "Sessions", ""},
+	{"/v1/oidc", "Signing in", ""},
 	{gatePath, "Proxies", "What a reverse proxy asks before it lets a request through to an app."},
 	{"/v1/", "Apps and operators", "What an app's backend and an operator may do, with an API key."},
 	{"/", "The hub itself", "For balancers, scrapers and developers. No key is asked for."},
@@ -69,7 +71,7 @@ func (s *server) document() *huma.OpenAPI {
 	if s.origins.own != "" {
 		doc.Servers = []*huma.Server{{URL: s.origins.own}}
 	}
-	for _, route := range append(s.routes(), s.connectRoute(), s.gateRoute()) {
+	for _, route := range append(s.routes(), s.connectRoute(), s.gateRoute(), s.logoutRoute()) {
 		op := route.Operation
 		route.describe(&op, doc)
 		doc.AddOperation(&op)
@@ -169,6 +171,11 @@ func (d *document) addProblems(op *huma.Operation, problems []*problem) {
 		}
 		if challenges > 0 {
 			response.Headers["WWW-Authenticate"] = header("How to authenticate.", bearerChallenge, challenges == len(alike))
+		}
+		if other := op.Responses[strconv.Itoa(status)]; other != nil {
+			response.Description = other.Description + " " + response.Description
+			maps.Copy(response.Content, other.Content)
+			maps.Copy(response.Headers, other.Headers)
 		}
 		op.Responses[strconv.Itoa(status)] = response
 	}

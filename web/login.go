@@ -87,7 +87,7 @@ func (s *server) loginRoutes() []route {
 			takes(choiceInput{Ticket: exampleTicket, Force: examplePointer(true), End: []session.ID{exampleOtherID}}).
 			gives(http.StatusCreated, "Room was made, and the user is signed in.", exampleOpened, cookieSet).
 			gives(http.StatusNoContent, "The old sessions stay, and no new one was opened.", nil).
-			refuses(errTicket, exampleChoice(), exampleAtLimit()),
+			refuses(errTicket, exampleChoice(), exampleAtLimit(), tokenProblem(auth.SignedOff)),
 	}
 }
 
@@ -165,11 +165,19 @@ func (s *server) authenticate(c *call, req session.Request, password string) err
 // open opens a session for a user who has been authenticated, if the rule lets it, or what the user's own limits and the
 // request say in its place.
 func (s *server) open(c *call, req session.Request, rule session.Rule, deliver delivery) (*loginAnswer, error) {
+	return s.admit(c, req, deliver, func(req session.Request) (session.Outcome, error) {
+		return s.Registry.Login(c.Context(), req, rule)
+	})
+}
+
+// admit lets a login be decided, with the token and the ticket that may come of it.
+func (s *server) admit(c *call, req session.Request, deliver delivery,
+	login func(session.Request) (session.Outcome, error)) (*loginAnswer, error) {
 	token, cred := auth.Mint(req.User)
 	req.Credential = cred
 	ticket, digest := auth.MintTicket(req.User) // the user's own policy may be to ask
 	req.Ticket = digest
-	out, err := s.Registry.Login(c.Context(), req, rule)
+	out, err := login(req)
 	if err != nil {
 		s.metrics.failed(err)
 		return nil, err

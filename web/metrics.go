@@ -61,7 +61,9 @@ func (m *metrics) failed(err error) {
 		outcome = "busy"
 	case errors.Is(err, session.ErrTicket):
 		outcome = "ticket"
-	case errors.Is(err, session.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, session.ErrProviderSession):
+		outcome = "credentials"
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, auth.ErrProvider), errors.Is(err, context.DeadlineExceeded):
 		outcome = "unavailable"
 	}
 	m.logins.WithLabelValues(outcome).Inc()

@@ -108,6 +108,7 @@ func problemOf(err error) (p *problem, known bool) {
 	var ended *session.EndedError
 	var tooLarge *http.MaxBytesError
 	var throttled *auth.ThrottledError
+	var refused *auth.TokenError
 	switch {
 	case errors.As(err, &p):
 		return p, true
@@ -119,6 +120,12 @@ func problemOf(err error) (p *problem, known bool) {
 		return errStore, true
 	case errors.Is(err, hub.ErrFull), errors.Is(err, hub.ErrDraining):
 		return errNoRoom, true
+	case errors.As(err, &refused):
+		return tokenProblem(refused.Fault), true
+	case errors.Is(err, auth.ErrProvider):
+		return errNoProvider, true
+	case errors.Is(err, session.ErrProviderSession): // by the time a ticket was answered
+		return tokenProblem(auth.SignedOff), true
 	case errors.Is(err, auth.ErrCredentials):
 		return errCredentials, true
 	case errors.As(err, &throttled):

@@ -104,7 +104,7 @@ func (s *server) cookie(value string) *http.Cookie {
 
 // secretParams are names under which people put secrets into URLs.
 var secretParams = []string{"token", "access_token", "session_token", "auth_token", "api_key", "apikey", "bearer",
-	"ticket", "password", "authorization"}
+	"ticket", "password", "authorization", "id_token", "logout_token"}
 
 // tokenShape is what the tokens of sessions and the tickets of logins look like.
 var tokenShape = regexp.MustCompile(`s[ht]_[A-Za-z0-9_-]{60,}`)

@@ -33,6 +33,8 @@ type Options struct {
 	// Passwords checks who signs in by password; nil lets nobody. Its context ends after some 1.2 seconds, by when
 	// a password must have had its turn: after that, Verify should take no longer than it must.
 	Passwords auth.Passwords
+	// OIDC verifies the tokens of an OpenID provider; nil lets nobody sign in by one. The hub does not close it.
+	OIDC *auth.OIDC
 	// APIKeys are those of apps and operators; nil lets nobody use the admin API.
 	APIKeys *auth.APIKeys
 	// Throttle slows down those who guess passwords; nil does not.
@@ -144,6 +146,9 @@ func (s *server) mux() (*chi.Mux, error) {
 	mux.Use(s.recoverPanics(errInside), s.refuseURLSecrets, clientAddress(s.TrustedProxies))
 	connect := s.connectRoute()
 	mux.Method(connect.Method, connect.Path, connect.serve)
+	// A provider's server sends it, and no page: where it comes from is not looked at.
+	logout := s.logoutRoute()
+	mux.With(s.secure).Method(logout.Method, logout.Path, logout.serve)
 	mux.Group(func(r chi.Router) {
 		r.Use(s.secure, s.protect)
 		for _, route := range s.routes() {
@@ -183,10 +188,10 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 	return strings.Join(allowed, ", ")
 }
 
-// routes are all routes but those of the socket and of the gate.
+// routes are all routes but those of the socket, of the gate and of the provider.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(), s.messageRoutes(),
-		s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
+	return slices.Concat(s.loginRoutes(), s.oidcRoutes(), s.sessionRoutes(), s.adminRoutes(), s.limitRoutes(),
+		s.messageRoutes(), s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
 }
 
 // operation is the beginning of a route.

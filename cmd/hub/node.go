@@ -40,8 +40,9 @@ type nodeOptions struct {
 	redis          *redis.UniversalOptions // nil keeps the sessions in the file data
 	data           string
 	htpasswd       string
-	passwords      auth.Passwords // in place of htpasswd
-	demoUsers      []string       // whom the sign-in page offers
+	passwords      auth.Passwords   // in place of htpasswd
+	oidc           auth.OIDCOptions // without an issuer, there is no single sign-on
+	demoUsers      []string         // whom the sign-in page offers
 	apiKeys        *auth.APIKeys
 	allowOrigins   []string
 	trustedProxies []netip.Prefix
@@ -60,6 +61,7 @@ type nodeOptions struct {
 type node struct {
 	o       nodeOptions
 	backend *backend
+	oidc    *auth.OIDC // nil without single sign-on
 	hub     *hub.Hub
 	tell    *notify.Notifier
 	server  *http.Server
@@ -73,6 +75,10 @@ func newNode(o nodeOptions) (n *node, err error) {
 		if passwords, err = auth.OpenHtpasswd(o.htpasswd, o.log); err != nil {
 			return nil, err
 		}
+	}
+	provider, err := newProvider(o)
+	if err != nil {
+		return nil, err
 	}
 	back, err := openBackend(o, instance)
 	if err != nil {
@@ -95,6 +101,7 @@ func newNode(o nodeOptions) (n *node, err error) {
 		Registry:       registry,
 		Hub:            live,
 		Passwords:      passwords,
+		OIDC:           provider,
 		APIKeys:        o.apiKeys,
 		Throttle:       auth.NewThrottle(auth.Limits{}, back.counter),
 		Rule:           o.rule,
@@ -115,7 +122,7 @@ func newNode(o nodeOptions) (n *node, err error) {
 	if err != nil {
 		return nil, errors.Join(err, back.close())
 	}
-	return &node{o: o, backend: back, hub: live, tell: tell, server: &http.Server{
+	return &node{o: o, backend: back, oidc: provider, hub: live, tell: tell, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -124,6 +131,15 @@ func newNode(o nodeOptions) (n *node, err error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
 	}}, nil
+}
+
+// newProvider returns what verifies the tokens of the OpenID provider, or nil where there is none. It asks it nothing.
+func newProvider(o nodeOptions) (*auth.OIDC, error) {
+	if o.oidc.Issuer == "" {
+		return nil, nil
+	}
+	o.oidc.Logger = o.log
+	return auth.NewOIDC(o.oidc)
 }
 
 // run serves until ctx ends; then it lets the sockets leave, answers the last requests, and closes the store.
@@ -159,6 +175,9 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	}
 	stop()
 	err := tasks.Wait()
+	if n.oidc != nil {
+		n.oidc.Close()
+	}
 	return errors.Join(err, n.backend.close())
 }
 

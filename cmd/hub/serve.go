@@ -29,6 +29,9 @@ type serveCommand struct {
 
 	Htpasswd      string   `placeholder:"FILE" env:"HUB_HTPASSWD" help:"Users who may sign in by password; see hub passwd."`
 	APIKey        []string `name:"api-key" sep:"none" placeholder:"KEY" env:"HUB_API_KEY" help:"Key for apps and operators, 16 characters or more. Repeatable; in the environment, with spaces between. Others on the machine can see flags: better in the environment or the file."`
+	OIDCIssuer    string   `name:"oidc-issuer" placeholder:"URL" env:"HUB_OIDC_ISSUER" help:"OpenID provider whose ID tokens sign users in, exactly as it names itself; see docs/single-sign-on.md."`
+	OIDCAudience  string   `name:"oidc-audience" placeholder:"ID" env:"HUB_OIDC_AUDIENCE" help:"The client ID by which the provider knows the app that users sign in to."`
+	OIDCUserClaim string   `name:"oidc-user-claim" default:"sub" env:"HUB_OIDC_USER_CLAIM" help:"The claim of an ID token that is the user; an email must be verified."`
 	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app whose pages may call the client API. The cookie reaches the hub from pages of its own site only (https://app.example.com for hub.example.com); those of other sites send a Bearer token, which needs this for fetch, and not for the WebSocket. Repeatable."`
 	TrustedProxy  []cidr   `placeholder:"CIDR" env:"HUB_TRUSTED_PROXY" help:"Proxy whose X-Forwarded-For is believed. Repeatable."`
 	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
@@ -121,12 +124,31 @@ func (c *serveCommand) addresses(o *nodeOptions) (err error) {
 func (c *serveCommand) signIn(o *nodeOptions) (err error) {
 	// No key has a space in it, and a variable may hold several.
 	keys := strings.Fields(strings.Join(c.APIKey, " "))
-	if c.Htpasswd == "" && len(keys) == 0 {
-		return badUsage("no way to sign in: give --htpasswd FILE (made by `hub passwd FILE USER`), --api-key KEY, or both")
+	if c.Htpasswd == "" && len(keys) == 0 && c.OIDCIssuer == "" && c.OIDCAudience == "" {
+		return badUsage("no way to sign in: give --htpasswd FILE (made by `hub passwd FILE USER`), --api-key KEY, " +
+			"--oidc-issuer URL with --oidc-audience ID, or several of them")
+	}
+	if err := c.singleSignOn(o); err != nil {
+		return err
 	}
 	o.htpasswd = c.Htpasswd
 	if o.apiKeys, err = auth.NewAPIKeys(keys...); err != nil {
 		return badUsage("--api-key: %s", err)
+	}
+	return nil
+}
+
+// singleSignOn checks what is said of the OpenID provider.
+func (c *serveCommand) singleSignOn(o *nodeOptions) error {
+	if c.OIDCIssuer == "" && c.OIDCAudience == "" {
+		return nil
+	}
+	if c.OIDCIssuer == "" || c.OIDCAudience == "" {
+		return badUsage("--oidc-issuer and --oidc-audience go together: give both, or neither")
+	}
+	o.oidc = auth.OIDCOptions{Issuer: c.OIDCIssuer, Audience: c.OIDCAudience, UserClaim: c.OIDCUserClaim}
+	if err := o.oidc.Validate(); err != nil {
+		return badUsage("--oidc-issuer: %s", err)
 	}
 	return nil
 }
