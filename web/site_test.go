@@ -105,6 +105,13 @@ func (f *faults) Record(ctx context.Context, key session.Key, events ...session.
 	return f.Store.Record(ctx, key, events...)
 }
 
+func (f *faults) Post(ctx context.Context, entries []session.Entry, names ...session.Digest) ([][]session.Fact, error) {
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return f.Store.Post(ctx, entries, names...)
+}
+
 // newSite starts a hub whose HTTP side the tests may change.
 func newSite(t *testing.T, change ...func(*web.Options)) *site {
 	t.Helper()
