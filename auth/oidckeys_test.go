@@ -189,6 +189,7 @@ func TestKeysGetOld(t *testing.T) {
 			t.Errorf("waited %s", waited)
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		asked(2)
 
 		provider.status = http.StatusBadGateway

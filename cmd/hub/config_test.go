@@ -83,6 +83,9 @@ htpasswd: users
 api-key:
   - 0123456789012345
   - with,comma,0123456789
+oidc-issuer: https://login.example/realms/one
+oidc-audience: hub
+oidc-user-claim: email
 allow-origin: https://app.example
 trusted-proxy: [10.0.0.0/8, "192.0.2.1", 2001:db8::/32]
 public-url: https://hub.example
@@ -118,6 +121,7 @@ log-level: debug
 		Limit: -1, LimitKind: map[session.Kind]int{session.Web: 2, session.Mobile: 1}, Policy: session.Ask,
 		IdleTimeout: 45 * time.Minute,
 		Htpasswd:    "users", APIKey: []string{"0123456789012345 with,comma,0123456789"},
+		OIDCIssuer: "https://login.example/realms/one", OIDCAudience: "hub", OIDCUserClaim: "email",
 		AllowOrigin: []string{"https://app.example"}, PublicURL: "https://hub.example", ClearSiteData: true,
 		MaxConnections: 15000, MaxConnectionsPerSession: 3, Drain: 5 * time.Second,
 		notifyFlags: notifyFlags{

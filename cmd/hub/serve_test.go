@@ -34,7 +34,12 @@ func TestServeRefusesToStart(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"no way to sign in", nil, exitUsage, []string{"no way to sign in", "--htpasswd", "--api-key"}},
+		{"no way to sign in", nil, exitUsage, []string{"no way to sign in", "--htpasswd", "--api-key", "--oidc-issuer"}},
+		{"a provider without an audience", []string{key, "--oidc-issuer=https://login.example"}, exitUsage,
+			[]string{"--oidc-audience", "give both"}},
+		{"an audience without a provider", []string{"--oidc-audience=hub"}, exitUsage, []string{"--oidc-issuer", "give both"}},
+		{"a provider without TLS", []string{"--oidc-audience=hub", "--oidc-issuer=http://hunter2:x@login.example"}, exitUsage,
+			[]string{"--oidc-issuer", "https://"}},
 		{"an empty key", []string{"--api-key="}, exitUsage, []string{"no way to sign in"}},
 		{"a short key", []string{"--api-key=hunter2-hunter2"}, exitUsage, []string{"--api-key", "16"}},
 		{"a limit of 0", []string{key, "--limit=0"}, exitUsage, []string{"limit 0"}},

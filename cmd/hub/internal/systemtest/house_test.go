@@ -52,8 +52,8 @@ type instance struct {
 	url      string
 }
 
-// newHouse starts so many hubs, which end with the test.
-func newHouse(t *testing.T, hubs int) *house {
+// newHouse starts so many hubs, whose HTTP side the test may change. They end with it.
+func newHouse(t *testing.T, hubs int, change ...func(*web.Options)) *house {
 	t.Helper()
 	redis := redistest.Start(t)
 	h := &house{
@@ -62,7 +62,7 @@ func newHouse(t *testing.T, hubs int) *house {
 		change: make(chan struct{}, 1),
 	}
 	for i := range hubs {
-		h.hubs = append(h.hubs, newInstance(t, fmt.Sprint("hub-", i), redis))
+		h.hubs = append(h.hubs, newInstance(t, fmt.Sprint("hub-", i), redis, change...))
 	}
 	t.Cleanup(h.close)
 	for _, i := range h.hubs {
@@ -71,7 +71,7 @@ func newHouse(t *testing.T, hubs int) *house {
 	return h
 }
 
-func newInstance(t *testing.T, id string, redis *redistest.Server) *instance {
+func newInstance(t *testing.T, id string, redis *redistest.Server, change ...func(*web.Options)) *instance {
 	t.Helper()
 	client := redis.Client(t)
 	store := redisstore.New(client, redisstore.Options{})
@@ -83,10 +83,14 @@ func newInstance(t *testing.T, id string, redis *redistest.Server) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := web.New(web.Options{
+	options := web.Options{
 		Registry: i.registry, Hub: i.hub, APIKeys: keys, Logger: log,
 		Rule: session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: time.Hour},
-	})
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	handler, err := web.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
