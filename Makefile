@@ -3,16 +3,17 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help test lint unit bench build docker tools
+.PHONY: help test lint sdk unit bench build docker tools
 
 help:
 	@echo "make test    lint, then every test, with real Redis servers, proxies and a browser"
 	@echo "make lint    gofmt, go vet and staticcheck"
+	@echo "make sdk     the browser SDK: its types, and its tests under Node"
 	@echo "make bench   the hub under load: connections, then logins that evict"
 	@echo "make build   bin/hub, one static program"
 	@echo "make docker  the image sessionhub"
 
-test: tools lint unit
+test: tools lint sdk unit
 
 # Everything must be formatted, and no tool may have anything to say.
 lint:
@@ -21,7 +22,15 @@ lint:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-unit: tools
+# What the SDK is checked and tested with; nothing of it is in the program.
+web/sdk/node_modules: web/sdk/package.json web/sdk/package-lock.json
+	cd web/sdk && npm ci --no-fund --no-audit
+	@touch $@
+
+sdk: tools web/sdk/node_modules
+	cd web/sdk && npm run --silent check && npm test --silent
+
+unit: tools web/sdk/node_modules
 	CGO_ENABLED=1 go test -race -timeout 8m ./...
 
 # Two hubs on a Redis of their own. BENCH takes further flags: make bench BENCH="--connections 5000 --json".

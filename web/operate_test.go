@@ -124,7 +124,7 @@ func TestPage(t *testing.T) {
 		t.Error("the page has what its own policy forbids")
 	}
 	for path, kind := range map[string]string{
-		"/": "text/html", "/page.js": "text/javascript", "/connection.js": "text/javascript", "/page.css": "text/css",
+		"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css",
 		"/icon.svg": "image/svg+xml",
 	} {
 		r := s.do("GET", path, "").want(http.StatusOK)

@@ -70,17 +70,27 @@ func (s *server) renderPage(source []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// file serves one file of the page. Browsers ask each time whether it has changed.
+// file serves one file of the page.
 func file(name string, content []byte) http.Handler {
+	serve := versioned(name, content)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("X-Frame-Options", "DENY")
+		serve.ServeHTTP(w, r)
+	})
+}
+
+// versioned serves a file under the page's policy. Browsers ask each time whether it has changed. Its tag is weak, as
+// it is that of the compressed file too.
+func versioned(name string, content []byte) http.Handler {
 	sum := sha256.Sum256(content)
-	tag := fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12]))
+	tag := fmt.Sprintf("W/%q", base64.RawURLEncoding.EncodeToString(sum[:12]))
 	kind := mime.TypeByExtension(path.Ext(name))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", pagePolicy)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-cache")
 		h.Set("ETag", tag)
 		if kind != "" {

@@ -1,12 +1,13 @@
 // The sign-in page: signs in, keeps a socket, and says at once when the session has ended, and why.
-import { Connection } from "/connection.js";
+import { connect, deviceId } from "/sdk/sessionhub.js";
 
-/** @typedef {import("./connection.js").Session} Session */
-/** @typedef {import("./connection.js").Ending} Ending */
+/** @typedef {import("../sdk/types.d.ts").Session} Session */
+/** @typedef {import("../sdk/types.d.ts").State} State */
+/** @typedef {Pick<import("../sdk/types.d.ts").Notice, "message"> & Partial<import("../sdk/types.d.ts").Notice>} Ending */
 
 const sections = ["loading", "signin", "choice", "live", "ended"];
 
-/** @type {Connection | undefined} */
+/** @type {ReturnType<typeof connect> | undefined} */
 let connection;
 
 /**
@@ -49,23 +50,6 @@ async function call(method, path, body) {
 }
 
 /**
- * Returns what this browser is known by: an ID that it keeps. The hub makes up a name for it.
- * @returns {{id?: string}}
- */
-function device() {
-  try {
-    const kept = localStorage.getItem("hub-device");
-    if (kept) return { id: kept };
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    const id = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-    localStorage.setItem("hub-device", id);
-    return { id };
-  } catch {
-    return {}; // storage is turned off: a new device each time
-  }
-}
-
-/**
  * Signs in and shows what comes of it.
  * @param {string} username
  * @param {string} password
@@ -74,7 +58,7 @@ async function login(username, password) {
   complain("");
   busy(true);
   try {
-    decided(await call("POST", "/v1/login", { username, password, device: device(), deliver: "cookie" }));
+    decided(await call("POST", "/v1/login", { username, password, device: { id: await deviceId() }, deliver: "cookie" }));
   } catch {
     complain("The hub does not answer. Please try again.");
   } finally {
@@ -128,29 +112,26 @@ function ask(question) {
  * @param {Session} session
  */
 function enter(session) {
-  connection?.stop();
+  connection?.close();
   $("password") && ($("password").value = "");
   $("expiring").hidden = true;
-  status("connecting");
   describe(session);
   show("live");
-  connection = new Connection({
-    status,
-    welcome(message) {
-      describe(message.session);
-      $("instance").textContent = message.instance;
-    },
-    revoked: leave,
-    expiring(at) {
-      $("expiring-at").textContent = when(at);
-      $("expiring").hidden = false;
-    },
-    renewed() {
-      $("expiring").hidden = true;
-    },
-    lost(reason) {
-      leave({ reason: "", at: "", message: reason });
-    },
+  connection = connect({ cookie: true, session: session.id });
+  status(connection.state);
+  connection.on("state", status);
+  connection.on("welcome", (message) => {
+    describe(message.session);
+    $("expiring").hidden = true;
+    $("instance").textContent = message.instance ?? "unknown";
+  });
+  connection.on("revoked", leave);
+  connection.on("expiring", ({ at }) => {
+    $("expiring-at").textContent = when(at);
+    $("expiring").hidden = false;
+  });
+  connection.on("renewed", () => {
+    $("expiring").hidden = true;
   });
 }
 
@@ -162,10 +143,14 @@ function describe(session) {
   $("since").textContent = when(session.created_at, "");
 }
 
-/** @param {"connecting" | "live" | "waiting"} state */
-function status(state) {
-  $("status").dataset.state = state;
-  $("status-text").textContent = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…" }[state];
+/** @param {State} state */
+function status({ name, via }) {
+  /** @type {Record<string, string>} */
+  const words = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", failed: "Disconnected" };
+  const text = words[name];
+  if (!text) return; // it is over: another section says so
+  $("status").dataset.state = name;
+  $("status-text").textContent = name === "live" && via === "heartbeat" ? "Live, asked once a minute" : text;
 }
 
 /**
@@ -173,7 +158,6 @@ function status(state) {
  * @param {Ending} ending
  */
 function leave(ending) {
-  connection?.stop();
   connection = undefined;
   $("ended-text").textContent = explain(ending);
   show("ended");
@@ -185,22 +169,22 @@ function leave(ending) {
  * @returns {string}
  */
 function explain({ reason, at, by, message }) {
-  if (reason !== "superseded") return message;
+  if (reason === "signed_out") return "You have signed out on this device.";
+  if (reason !== "superseded" || !at) return message;
   const from = by?.ip ? `, from ${by.ip}` : "";
   return `Your account signed in on ${by?.device?.name ?? "another device"}, at ${clock(at)}${from}.`;
 }
 
 /** Ends the session, on the user's own wish. */
 async function logout() {
-  connection?.stop();
+  $("logout").disabled = true;
   try {
-    const { status: code, body } = await call("DELETE", "/v1/session");
-    if (code === 204) return leave({ reason: "signed_out", at: "", message: "You have signed out on this device." });
-    if (code === 401) return leave(body);
+    await connection?.logout();
   } catch {
-    // falls through: the hub could not be asked
+    $("status-text").textContent = "The hub does not answer. Please try again.";
+  } finally {
+    $("logout").disabled = false;
   }
-  connection?.start();
 }
 
 /** @param {string} text */
@@ -265,9 +249,6 @@ for (const button of document.querySelectorAll("[data-user]")) {
   });
 }
 $("logout").addEventListener("click", logout);
-$("stay").addEventListener("click", () => connection?.active(true));
+$("stay").addEventListener("click", () => connection?.activity());
 $("again").addEventListener("click", () => show("signin"));
-for (const kind of ["pointerdown", "keydown"]) {
-  document.addEventListener(kind, () => connection?.active(), { passive: true });
-}
 begin();

@@ -1,0 +1,57 @@
+package web
+
+import (
+	"compress/gzip"
+	"embed"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// sdkFiles are the modules of the browser SDK, which package.json makes an npm package of too.
+//
+//go:embed sdk/*.js
+var sdkFiles embed.FS
+
+// sdkModules are they in the order in which they need each other.
+var sdkModules = []string{"line.js", "tabs.js", "sessionhub.js"}
+
+// What the SDK is served without. Its modules hold no strings or expressions that look like these; what is served
+// is what the tests in a browser run.
+var (
+	sdkComments = regexp.MustCompile(`(?s)/\*\*.*?\*/ ?|(?m-s:(^| )//.*$)`)
+	sdkImports  = regexp.MustCompile(`(?m)^import .*\n`)
+	sdkInternal = regexp.MustCompile(`(?m)^export (class|function ended|async function call)`)
+	sdkIndent   = regexp.MustCompile(`(?m)^\s+|[ \t]+$`)
+)
+
+// sdk returns the SDK as it is served: all its modules as one, so that no browser mixes those of two versions, and
+// without what only its readers need. Its lines stay lines, for whoever debugs it.
+var sdk = sync.OnceValue(func() string {
+	var all strings.Builder
+	for _, name := range sdkModules {
+		text, err := sdkFiles.ReadFile("sdk/" + name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		all.Write(text)
+	}
+	text := sdkComments.ReplaceAllString(all.String(), "")
+	text = sdkInternal.ReplaceAllString(sdkImports.ReplaceAllString(text, ""), "$1")
+	return sdkIndent.ReplaceAllString(text, "")
+})
+
+// addSDK adds the browser SDK. It is the same for everybody and holds no secret, so pages of every origin may import
+// it; what they may do with it, the API decides.
+func (s *server) addSDK(r chi.Router) {
+	serve := versioned("sessionhub.js", []byte(sdk()))
+	serve = middleware.Compress(gzip.BestCompression, "text/javascript")(serve)
+	serve = middleware.SetHeader("Access-Control-Allow-Origin", "*")(serve)
+	serve = s.secure(middleware.SetHeader("Cross-Origin-Resource-Policy", "cross-origin")(serve))
+	r.Method(http.MethodGet, "/sdk/sessionhub.js", serve)
+	r.Method(http.MethodHead, "/sdk/sessionhub.js", serve)
+}
