@@ -60,13 +60,8 @@ func TestServeWithTheConfigurationOfThePage(t *testing.T) {
 		t.Errorf("the user is %v", user)
 	}
 	socket, _ := connect(t, base, answer["token"].(string))
-	response, err := http.PostForm(base+"/v1/oidc/backchannel-logout", url.Values{"logout_token": {logout}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("sign-out at the provider: %s", response.Status)
+	if status := signOutAt(t, base, logout); status != http.StatusOK {
+		t.Fatalf("sign-out at the provider: %d", status)
 	}
 	if notice := receive(t, socket); notice["type"] != "session.revoked" || notice["reason"] != "signed_out" {
 		text, _ := json.Marshal(notice)
@@ -80,4 +75,43 @@ func TestServeWithTheConfigurationOfThePage(t *testing.T) {
 			t.Error("the log shows a token")
 		}
 	}
+}
+
+// TestSingleSignOnOnACluster has the names of a provider stand elsewhere on it than the accounts.
+func TestSingleSignOnOnACluster(t *testing.T) {
+	t.Parallel()
+	provider := oidctest.Start(t)
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+startCluster(t), "--limit=-1",
+		"--oidc-issuer="+provider.Issuer, "--oidc-audience="+oidctest.ClientID)
+	base := "http://" + hub.address(t)
+	awaitStatus(t, base+"/readyz", http.StatusOK)
+	token := provider.IDToken(t, oidctest.Login{User: "alice", Session: "s-1"})
+	status, answer := present(t, base, token)
+	if status != http.StatusCreated {
+		t.Fatalf("sign in: %d %v", status, answer)
+	}
+	if status, answer := present(t, base, token); status != http.StatusUnauthorized {
+		t.Errorf("the same token again: %d %v", status, answer)
+	}
+	socket, _ := connect(t, base, answer["token"].(string))
+	logout := provider.LogoutToken(t, "", "s-1")
+	for _, want := range []int{http.StatusOK, http.StatusBadRequest} {
+		if status := signOutAt(t, base, logout); status != want {
+			t.Errorf("sign-out at the provider: %d, want %d", status, want)
+		}
+	}
+	if notice := receive(t, socket); notice["reason"] != "signed_out" {
+		t.Errorf("the device is told %v", notice)
+	}
+}
+
+// signOutAt sends a logout token to a hub, and returns the status.
+func signOutAt(t *testing.T, base, token string) int {
+	t.Helper()
+	response, err := http.PostForm(base+"/v1/oidc/backchannel-logout", url.Values{"logout_token": {token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
 }
