@@ -16,7 +16,7 @@ import (
 	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
-// TestServeOnEveryKindOfRedis shows that an old device is told by way of Sentinel and on a cluster too.
+// TestServeOnEveryKindOfRedis shows that an old device is told, and the log read, by way of Sentinel and on a cluster too.
 func TestServeOnEveryKindOfRedis(t *testing.T) {
 	tests := map[string]func(*testing.T) string{
 		"single":   func(t *testing.T) string { return redistest.Start(t).URL() },
@@ -32,6 +32,10 @@ func TestServeOnEveryKindOfRedis(t *testing.T) {
 			ws, _ := connect(t, base, openSession(t, base, "alice"))
 			openSession(t, base, "alice")
 			wantSuperseded(t, ws)
+			status, page := call(t, http.DefaultClient, http.MethodGet, base+"/v1/admin/events", nil)
+			if events, _ := page["events"].([]any); status != http.StatusOK || len(events) != 3 || page["more"] != false {
+				t.Errorf("the events: %d %v", status, page)
+			}
 		})
 	}
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
+)
+
+// TestEventsPage runs the commands of docs/events.md in turn, as they stand there, and holds each answer to what the
+// page says it is: on a file, with the flags that the page shows, and on Redis.
+func TestEventsPage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```(sh|json|text)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
+	_, flags, ok := strings.Cut(blocks[0][2], "bin/hub serve ")
+	if !ok || len(blocks) < 10 {
+		t.Fatalf("the page has %d blocks, and first %q", len(blocks), blocks[0][2])
+	}
+	for name, store := range map[string]string{"file": "", "redis": redistest.Start(t).URL()} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"serve", "--listen=127.0.0.1:0", "--api-key=" + testKey}, strings.Fields(flags)...)
+			hub := startHub(t, append(args, "--redis="+store)...)
+			p := &eventsPage{T: t, base: "http://" + hub.address(t), script: blocks[1][2]}
+			awaitStatus(t, p.base+"/readyz", http.StatusOK)
+			for i, block := range blocks[2:] {
+				switch next := blocks[min(i+3, len(blocks)-1)]; {
+				case block[1] != "sh":
+				case next[1] == "json":
+					p.answers(block[2], next[2])
+				case next[1] == "text":
+					p.streams(block[2], next[2])
+				default:
+					p.answers(block[2], "")
+				}
+			}
+		})
+	}
+}
+
+// eventsPage is a reader who follows the page.
+type eventsPage struct {
+	*testing.T
+	base   string
+	script string // goes before each command
+	next   string // of the last answer that said that there is more
+}
+
+func (p *eventsPage) command(text string) *exec.Cmd {
+	cmd := exec.CommandContext(within(p.T), "sh", "-euc", p.script+text)
+	cmd.Env = append(os.Environ(), "HUB="+p.base, "HUB_API_KEY="+testKey, "NEXT="+p.next)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// answers runs a command, and compares what comes with the JSON on the page.
+func (p *eventsPage) answers(command, shown string) {
+	p.Helper()
+	text, err := p.command(command).Output()
+	if err != nil {
+		p.Fatalf("%s\n%v: %s", command, err, text)
+	}
+	if shown == "" {
+		return
+	}
+	var got, want map[string]any
+	if err := json.Unmarshal([]byte(shown), &want); err != nil {
+		p.Fatalf("the page's answer: %v: %s", err, shown)
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		p.Fatalf("the hub's answer: %v: %s", err, text)
+	}
+	if where := differ("the answer", got, want); where != "" {
+		p.Errorf("%s\n%s\n got %s\nwant %s", command, where, text, shown)
+	}
+	if got["more"] == true {
+		p.next = got["next"].(string)
+	}
+}
+
+// streams runs a command that does not end, compares the lines that come with those on the page, and ends it.
+func (p *eventsPage) streams(command, shown string) {
+	p.Helper()
+	cmd := p.command(command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // of the shell and what it has started
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for want := range strings.Lines(shown) {
+		pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSuffix(want, "\n")), "…", ".+") + "$"
+		if !lines.Scan() || !regexp.MustCompile(pattern).MatchString(lines.Text()) {
+			p.Errorf("%s\n%q, want %q", command, lines.Text(), want)
+		}
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		p.Error(err)
+	}
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		p.Error(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		p.Errorf("%s\nit ended by itself", command)
+	}
+}
