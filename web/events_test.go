@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/hub"
@@ -247,4 +249,29 @@ func TestEventsWithoutTheStore(t *testing.T) {
 			s.admin("GET", path, "").want(http.StatusServiceUnavailable).retryAfter()
 		}
 	})
+}
+
+// Events is that of a slow store's log, which is empty.
+func (s *slow) Events(ctx context.Context, after string, _ int) (session.Page, error) {
+	return session.Page{From: after, Next: after}, s.wait(ctx)
+}
+
+// Tail is that of an empty log.
+func (s *slow) Tail(ctx context.Context) (string, error) { return "0", s.wait(ctx) }
+
+// TestEventsAreAnsweredInTime asks a store that does not answer, in time that is not real.
+func TestEventsAreAnsweredInTime(t *testing.T) {
+	for _, path := range []string{eventsPath, eventsPath + "?user=alice", streamPath, streamPath + "?after=1"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &slow{memory: newMemory(), takes: time.Hour}
+				start := time.Now()
+				serve(t, bare(t, store, nil), "GET", path, "", "Authorization", "Bearer "+apiKey).
+					want(http.StatusServiceUnavailable).retryAfter()
+				if took := time.Since(start); took > 1800*time.Millisecond {
+					t.Errorf("answered after %s", took)
+				}
+			})
+		})
+	}
 }
