@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,9 +18,11 @@ import (
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
-	// maxEventReads bounds how often the log is read for one answer, where few events are of the wanted kind.
-	maxEventReads = 8
-	maxCursor     = 512 // bytes
+	// maxEventReads bounds how often the log is read for one answer, where few events are of the wanted kind; after
+	// eventReadsWithin it is not read again.
+	maxEventReads    = 8
+	eventReadsWithin = 500 * time.Millisecond
+	maxCursor        = 512 // bytes
 )
 
 // eventView is an event as operators see it.
@@ -211,7 +214,10 @@ func (s *server) listEvents(c *call, _ *none) (*eventList, error) {
 		return nil, err
 	}
 	list := &eventList{Events: []eventView{}, Next: q.after, More: true}
-	for reads := 0; reads < maxEventReads && list.More && len(list.Events) < q.limit; reads++ {
+	for reads := 0; list.More && len(list.Events) < q.limit; reads++ {
+		if reads == maxEventReads || reads > 0 && time.Since(c.begun) > eventReadsWithin {
+			break
+		}
 		size := maxEvents
 		if q.wantsAll() {
 			size = q.limit - len(list.Events)

@@ -170,8 +170,8 @@ func TestEventsOfOneAmongMany(t *testing.T) {
 			found += len(r.at("events").([]any))
 			next, more = r.at("next").(string), r.at("more").(bool)
 		}
-		if found != 2 || requests != 2 {
-			t.Errorf("%d events after %d requests, want 2 after 2: each looks at some 8000", found, requests)
+		if found != 2 || requests < 2 {
+			t.Errorf("%d events after %d requests, want 2 after 2 or more: each looks at 8000 at the most", found, requests)
 		}
 	})
 }
