@@ -116,7 +116,7 @@ func (s *server) loginOIDC(c *call, in *oidcInput) (*loginAnswer, error) {
 	if !errors.As(err, &refused) {
 		return answer, err
 	}
-	s.log.InfoContext(c.Context(), "an ID token was refused", "fault", refused.Fault, "error", refused.Err, "ip", req.IP)
+	s.log.InfoContext(c.Context(), "an ID token was refused", "fault", refused.Fault, "error", refused, "ip", req.IP)
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
 	ctx, cancel := c.alone()
 	defer cancel()
@@ -200,7 +200,7 @@ func (s *server) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 	var refused *auth.TokenError
 	switch {
 	case errors.As(err, &refused):
-		s.log.InfoContext(c.Context(), "a logout token was refused", "fault", refused.Fault, "error", refused.Err,
+		s.log.InfoContext(c.Context(), "a logout token was refused", "fault", refused.Fault, "error", refused,
 			"ip", c.address())
 		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", logoutFault(refused.Fault)})
 	case err != nil:

@@ -52,7 +52,7 @@ func Start(tb testing.TB) *Provider {
 	p.Issuer = "http://" + p.addr
 	config := &op.Config{CryptoKey: sha256.Sum256([]byte(tb.Name())), CodeMethodS256: true}
 	log := slog.New(slog.DiscardHandler)
-	provider, err := op.NewOpenIDProvider(p.Issuer, config, p.users, op.WithAllowInsecure(), op.WithLogger(log))
+	provider, err := op.NewProvider(config, p.users, op.StaticIssuer(p.Issuer), op.WithAllowInsecure(), op.WithLogger(log))
 	if err != nil {
 		tb.Fatal(err)
 	}
