@@ -31,6 +31,7 @@ type memoryLog struct {
 	events []session.Event // guarded by mu
 	reads  int             // guarded by mu
 	away   bool            // guarded by mu
+	late   func()          // guarded by mu: happens once, when a stream has read and before it has the answer
 }
 
 func (l *memoryLog) add(n int) {
@@ -65,9 +66,16 @@ func (l *memoryLog) Events(_ context.Context, after string, limit int) (session.
 		return session.Page{}, session.ErrUnavailable
 	}
 	until := min(from+limit, len(l.events))
-	return session.Page{
+	page := session.Page{
 		Events: l.events[from:until], From: after, Next: strconv.Itoa(until), More: until < len(l.events),
-	}, nil
+	}
+	if late := l.late; late != nil && limit == streamPage {
+		l.late = nil
+		l.mu.Unlock()
+		late()
+		l.mu.Lock()
+	}
+	return page, nil
 }
 
 func (l *memoryLog) Tail(context.Context) (string, error) {
@@ -273,6 +281,35 @@ func TestStreamsTakeBursts(t *testing.T) {
 		}
 		late.Close()
 		live.Close()
+		s.close()
+	})
+}
+
+// TestStreamJoinsAFeedThatIsAhead has a stream that comes back read the log to its end, and the feed read what is
+// written after that, before the stream joins the feed.
+func TestStreamJoinsAFeedThatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newClockSite(t)
+		s.log.add(5)
+		first := s.stream("")
+		ahead := s.listen(first)
+		ahead.wantEvents(t, 5, 5)
+		s.log.mu.Lock()
+		s.log.late = func() {
+			s.log.add(3)
+			time.Sleep(2 * feedEvery)
+		}
+		s.log.mu.Unlock()
+		second := s.stream("2")
+		behind := s.listen(second)
+		time.Sleep(2 * feedEvery)
+		ahead.wantEvents(t, 6, 8)
+		behind.wantEvents(t, 2, 8)
+		s.log.add(1)
+		time.Sleep(feedEvery)
+		behind.wantEvents(t, 9, 9)
+		first.Close()
+		second.Close()
 		s.close()
 	})
 }
