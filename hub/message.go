@@ -121,12 +121,17 @@ type farewell struct {
 // ended returns the farewell of a session that has ended.
 func ended(id session.ID, ending session.Ending) *farewell {
 	return &farewell{
-		message: encode(revoked{
-			Type: "session.revoked", ID: id, SessionID: id, Reason: ending.Reason,
-			At: session.Timestamp(ending.At), Message: ending.Text(), By: ending.By,
-		}),
-		code:   CodeFor(ending.Reason),
-		reason: string(ending.Reason),
+		message: encode(notice(id, ending)),
+		code:    CodeFor(ending.Reason),
+		reason:  string(ending.Reason),
+	}
+}
+
+// notice returns the message that a session has ended.
+func notice(id session.ID, ending session.Ending) revoked {
+	return revoked{
+		Type: "session.revoked", ID: id, SessionID: id, Reason: ending.Reason,
+		At: session.Timestamp(ending.At), Message: ending.Text(), By: ending.By,
 	}
 }
 

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,6 +46,7 @@ func (c *socket) next(want string) map[string]any {
 	if err != nil {
 		c.Fatalf("waiting for %s: %v", want, err)
 	}
+	wantMessage(c.T, text)
 	var message map[string]any
 	if err := json.Unmarshal(text, &message); err != nil || message["type"] != want {
 		c.Fatalf("got %s, want %s", text, want)
@@ -66,6 +68,10 @@ func (c *socket) closed(want websocket.StatusCode) {
 	_, _, err := c.Read(context.WithoutCancel(c.Context()))
 	if got := websocket.CloseStatus(err); got != want {
 		c.Errorf("closed with %v (%v), want %v", got, err, want)
+	}
+	var frame websocket.CloseError
+	if errors.As(err, &frame) {
+		wantClosing(c.T, frame.Code, frame.Reason)
 	}
 }
 

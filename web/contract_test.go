@@ -118,13 +118,8 @@ func newContract(text []byte) (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The document allows fields that are not known yet. The hub that it belongs to has none.
 	components := whole.(map[string]any)["components"].(map[string]any)
-	for _, s := range components["schemas"].(map[string]any) {
-		if s := s.(map[string]any); s["properties"] != nil && s["additionalProperties"] == nil {
-			s["additionalProperties"] = false
-		}
-	}
+	closeSchemas(whole)
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	if err := compiler.AddResource(documentURL, whole); err != nil {
@@ -138,6 +133,17 @@ func newContract(text []byte) (*contract, error) {
 		paths: doc.Paths, examples: doc.Components.Examples, values: values,
 		compiler: compiler, schemas: make(map[string]*jsonschema.Schema),
 	}, nil
+}
+
+// closeSchemas closes the schemas of a document, which allow fields that are not known yet: the hub that the document
+// belongs to has none.
+func closeSchemas(document any) {
+	components := document.(map[string]any)["components"].(map[string]any)
+	for _, s := range components["schemas"].(map[string]any) {
+		if s := s.(map[string]any); s["properties"] != nil && s["additionalProperties"] == nil {
+			s["additionalProperties"] = false
+		}
+	}
 }
 
 // valid checks a JSON text against the schema at a place in the document, which is a list of names.

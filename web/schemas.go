@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -22,6 +23,7 @@ func newSchemas() huma.Registry {
 	registry.RegisterTypeAlias(reflect.TypeFor[session.ID](), reflect.TypeFor[idShape]())
 	registry.RegisterTypeAlias(reflect.TypeFor[session.Kind](), reflect.TypeFor[kindShape]())
 	registry.RegisterTypeAlias(reflect.TypeFor[session.Reason](), reflect.TypeFor[reasonShape]())
+	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[anyShape]())
 	return registry
 }
 
@@ -41,6 +43,7 @@ type (
 	idShape     struct{}
 	kindShape   struct{}
 	reasonShape struct{}
+	anyShape    struct{}
 )
 
 // Schema implements huma.SchemaProvider.
@@ -56,6 +59,9 @@ func (reasonShape) Schema(huma.Registry) *huma.Schema {
 	return words(session.Superseded, session.Replaced, session.SignedOut, session.EndedByUser, session.EndedByAdmin,
 		session.Idle, session.Lifetime, session.Unknown)
 }
+
+// Schema implements huma.SchemaProvider.
+func (anyShape) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // words describes a text that is one of a few.
 func words[T ~string](list ...T) *huma.Schema {
