@@ -193,6 +193,9 @@ func pathParam(name string) *huma.Param {
 		param.Schema.MaxLength = &most
 		param.Description = "The user, as the app names them: 1 to 256 bytes of UTF-8, escaped as in any URL."
 		param.Example = exampleUser
+	case "type":
+		param.Description = "The last part of the problem's type."
+		param.Example = "session-limit"
 	case "id":
 		param.Schema.Format = "uuid"
 		param.Description = "The ID of a session."

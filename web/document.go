@@ -71,7 +71,7 @@ func (s *server) document() *huma.OpenAPI {
 	if s.origins.own != "" {
 		doc.Servers = []*huma.Server{{URL: s.origins.own}}
 	}
-	for _, route := range append(s.routes(), s.connectRoute(), s.gateRoute(), s.logoutRoute()) {
+	for _, route := range s.allRoutes() {
 		op := route.Operation
 		route.describe(&op, doc)
 		doc.AddOperation(&op)
@@ -154,7 +154,7 @@ func (d *document) addProblems(op *huma.Operation, problems []*problem) {
 		waits, challenges := 0, 0
 		for _, p := range alike {
 			name := d.example(p)
-			media.Examples[name] = &huma.Example{Ref: "#/components/examples/" + name}
+			media.Examples[name] = &huma.Example{Ref: examplePrefix + name}
 			if title := p.summary(); !slices.Contains(titles, title) {
 				titles = append(titles, title)
 			}

@@ -56,9 +56,12 @@ type fieldError struct {
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
 
+// problemPrefix begins the types of the hub's own problems. What each means is found at that address.
+const problemPrefix = "/problems/"
+
 // newProblem returns a problem of one of the hub's own types; the type is a URI reference that ends in name.
 func newProblem(status int, name, title, detail string) *problem {
-	return &problem{Type: "/problems/" + name, Title: title, Status: status, Detail: detail}
+	return &problem{Type: problemPrefix + name, Title: title, Status: status, Detail: detail}
 }
 
 // plainProblem returns a problem about which nothing more can be said than its status and detail.

@@ -14,7 +14,11 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-const schemaPrefix = "#/components/schemas/"
+// Where the schemas and examples of a document are in it.
+const (
+	schemaPrefix  = "#/components/schemas/"
+	examplePrefix = "#/components/examples/"
+)
 
 // newSchemas returns a registry of schemas that knows how the types of the domain read.
 func newSchemas() huma.Registry {

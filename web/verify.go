@@ -46,7 +46,7 @@ func (s *server) beforeGate(next http.Handler) http.Handler {
 
 // gateRoute is that of the gate. It stands for any method, and for any path below its own.
 func (s *server) gateRoute() route {
-	op := operation("GET", gatePath, "verify", "May a request pass?", byToken)
+	op := operation("GET", gatePath, "verify", "Whether a request may pass", byToken)
 	op.Parameters = []*huma.Param{{
 		Name: "active", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
 		Description: "Whether the request counts as activity of the user.",

@@ -195,6 +195,11 @@ func (s *server) routes() []route {
 		s.messageRoutes(), s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
 }
 
+// allRoutes are the routes, and those that stand before or beside the others.
+func (s *server) allRoutes() []route {
+	return append(s.routes(), s.connectRoute(), s.gateRoute(), s.logoutRoute())
+}
+
 // operation is the beginning of a route.
 func operation(method, path, id, summary string, security []map[string][]string) huma.Operation {
 	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Security: security}

@@ -1,0 +1,227 @@
+package web_test
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sessionhub/sessionhub/hub"
+	"github.com/sessionhub/sessionhub/web"
+)
+
+func TestReferenceTellsEverything(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.Version, o.PublicURL = "v1.2.3", "https://hub.example.com" })
+	page := s.do("GET", "/docs", "").want(http.StatusOK)
+	if got := page.header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
+		t.Errorf("Content-Type %q", got)
+	}
+	for _, forbidden := range []string{"<script", "style=", "onclick=", "ZgotmplZ", "<no value>", `href="http`, `src="http`} {
+		if strings.Contains(page.text, forbidden) {
+			t.Errorf("the page has %s", forbidden)
+		}
+	}
+	for _, want := range []string{"v1.2.3", "https://hub.example.com/v1/login", "4001"} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	c := readContract(t, unwatched(t, newMemory(), nil))
+	for path, methods := range c.paths {
+		for method := range methods {
+			want := fmt.Sprintf(`<span class="method">%s</span> <code>%s</code>`, strings.ToUpper(method), path)
+			if !strings.Contains(page.text, want) {
+				t.Errorf("the page says nothing of %s %s", method, path)
+			}
+		}
+	}
+	for _, m := range hub.Messages() {
+		if !strings.Contains(page.text, "<code>"+m.Type+"</code></h3>") {
+			t.Errorf("the page says nothing of the message %s", m.Type)
+		}
+	}
+	// Whatever is referred to is there, once; so is what the type of a problem leads to.
+	var targets []string
+	for _, match := range regexp.MustCompile(` id="([^"]+)"`).FindAllStringSubmatch(page.text, -1) {
+		if slices.Contains(targets, match[1]) {
+			t.Errorf("two places are named %s", match[1])
+		}
+		targets = append(targets, match[1])
+	}
+	for _, match := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(page.text, -1) {
+		if !slices.Contains(targets, match[1]) {
+			t.Errorf("#%s leads nowhere", match[1])
+		}
+	}
+	for _, example := range c.examples {
+		if kind := example.Value.Type; kind != "about:blank" {
+			at := s.do("GET", kind, "").header.Get("Location")
+			if _, place, _ := strings.Cut(at, "/docs#"); !slices.Contains(targets, place) {
+				t.Errorf("%s leads to %s, which is not there", kind, at)
+			}
+		}
+	}
+}
+
+// TestReferenceCanBeTried runs each request of the page in a shell, with a curl that only says what it was given,
+// and sends that to a hub.
+func TestReferenceCanBeTried(t *testing.T) {
+	s := newSite(t, unlimited)
+	token, _ := s.open("alice")
+	page := s.do("GET", "/docs", "").text
+	lines := regexp.MustCompile(`(?s)<pre><code>(curl .*?)</code></pre>`).FindAllStringSubmatch(page, -1)
+	if len(lines) < 20 {
+		t.Fatalf("%d requests to try", len(lines))
+	}
+	for _, line := range lines {
+		shell := exec.CommandContext(t.Context(), "sh", "-euc", `curl() { printf '%s\0' "$@"; }; `+html.UnescapeString(line[1]))
+		shell.Env = []string{"TOKEN=" + token, "HUB_API_KEY=" + apiKey}
+		said, err := shell.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", line[1], err)
+		}
+		tried := parseCurl(t, strings.Split(strings.TrimSuffix(string(said), "\x00"), "\x00"))
+		if tried.path == "/v1/session" && tried.method == "DELETE" || strings.HasPrefix(tried.path, "/v1/verify") {
+			continue // it would end the session of the others; the gate has tests of its own
+		}
+		r := s.do(tried.method, tried.path, tried.body, tried.headers...)
+		if slices.Contains([]int{400, 403, 405, 413, 415, 422, 500}, r.status) ||
+			r.status == http.StatusUnauthorized && tried.path != "/v1/login" {
+			t.Errorf("%s: %d, %s", html.UnescapeString(line[1]), r.status, r.text)
+		}
+	}
+}
+
+// curled is a request as curl would send it.
+type curled struct {
+	method, path, body string
+	headers            []string
+}
+
+func parseCurl(t *testing.T, args []string) curled {
+	t.Helper()
+	var c curled
+	for i := 0; i < len(args); i++ {
+		switch args[i] {
+		case "-i":
+		case "-X":
+			i++
+			c.method = args[i]
+		case "-H":
+			i++
+			name, value, _ := strings.Cut(args[i], ": ")
+			c.headers = append(c.headers, name, value)
+		case "-d", "--data-urlencode":
+			form := args[i] == "--data-urlencode"
+			i++
+			c.method, c.body = cmp.Or(c.method, "POST"), args[i]
+			if form {
+				c.headers = append(c.headers, "Content-Type", "application/x-www-form-urlencoded")
+			}
+		default:
+			path, ok := strings.CutPrefix(args[i], "http://localhost:8080")
+			if !ok {
+				t.Fatalf("curl %q", args)
+			}
+			c.path = path
+		}
+	}
+	c.method = cmp.Or(c.method, "GET")
+	return c
+}
+
+// faintText finds text whose contrast is below what WCAG 2.2 wants at level AA (1.4.3).
+const faintText = `(() => {
+	const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
+	const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+		.map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+	const ground = (e) => {
+		for (; e; e = e.parentElement) {
+			const colour = parse(getComputedStyle(e).backgroundColor);
+			if (colour.length === 3 || colour[3] > 0) return colour;
+		}
+		return [255, 255, 255];
+	};
+	const faint = new Set();
+	for (const e of document.querySelectorAll("body *")) {
+		if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+		const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))];
+		if ((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5) faint.add(e.tagName + "." + e.className);
+	}
+	return [...faint].join(", ");
+})()`
+
+func TestReferenceInABrowser(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := browser(t, s)()
+	var mu sync.Mutex
+	var complaints []string // guarded by mu
+	w.do(chromedp.Navigate(s.server.URL + "/healthz")) // the sign-in page asked who is signed in: nobody
+	if _, err := chromedp.Call(w.ctx, log.Clear, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	err := chromedp.Listen(w.ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch event := event.(type) {
+		case *log.EventEntryAdded:
+			complaints = append(complaints, event.Entry.Text)
+		case *runtime.EventConsoleAPICalled, *runtime.EventExceptionThrown:
+			complaints = append(complaints, fmt.Sprintf("%+v", event))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(w.ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, look := range []struct {
+		name  string
+		width int64
+		dark  bool
+	}{
+		{"docs", 1280, false}, {"docs-narrow", 360, false}, {"docs-dark", 1280, true}, {"docs-narrow-dark", 360, true},
+	} {
+		w.do(chromedp.EmulateViewport(look.width, 800))
+		if look.dark {
+			w.do(darkly)
+		}
+		w.do(chromedp.Navigate(s.server.URL + "/docs"))
+		w.see("h1", look.name)
+		if got := get(w, chromedp.Evaluate[float64]("document.documentElement.scrollWidth")); got > float64(look.width) {
+			t.Errorf("%s is %v wide", look.name, got)
+		}
+		if faint := get(w, chromedp.Evaluate[string](faintText)); faint != "" {
+			t.Errorf("%s has text that is hard to read: %s", look.name, faint)
+		}
+	}
+	// By keyboard, the first thing to reach leads past the contents.
+	w.do(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"))
+	if at := get(w, chromedp.Evaluate[string]("document.activeElement.id")); at != "content" {
+		t.Errorf("the first Tab and Enter lead to %q", at)
+	}
+	// A problem's type leads to its place on the page.
+	w.do(chromedp.Navigate(s.server.URL + "/problems/session-limit"))
+	if at := get(w, chromedp.Evaluate[string]("document.querySelector(':target').textContent")); !strings.Contains(at, "session-limit") {
+		t.Errorf("the type of a problem leads to %q", at)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(complaints) > 0 {
+		t.Errorf("the browser complains: %q", complaints)
+	}
+}
