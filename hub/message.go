@@ -59,27 +59,27 @@ type (
 		Session       session.View      `json:"session"`
 		Instance      string            `json:"instance"`
 		ServerTime    session.Timestamp `json:"server_time"`
-		IdleTimeoutMS int64             `json:"idle_timeout_ms"` // 0: none
+		IdleTimeoutMS int64             `json:"idle_timeout_ms" doc:"How long the session lives without activity; 0 is for ever."`
 
-		MissedAt *session.Timestamp `json:"missed_at,omitempty"`
+		MissedAt *session.Timestamp `json:"missed_at,omitempty" doc:"When the last message that is lost to this session was sent; absent, none is."`
 	}
 
 	// revoked says that the session has ended. A terminal close code follows.
 	revoked struct {
-		Type      string            `json:"type"` // "session.revoked"
-		ID        session.ID        `json:"id"`   // of the notice, for an ack; a session has one notice, named like it
+		Type      string            `json:"type"`                 // "session.revoked"
+		ID        session.ID        `json:"id" doc:"For an ack."` // a session has one notice, named like it
 		SessionID session.ID        `json:"session_id"`
 		Reason    session.Reason    `json:"reason"`
 		At        session.Timestamp `json:"at"`
-		Message   string            `json:"message"`
-		By        *session.Actor    `json:"by,omitempty"`
+		Message   string            `json:"message" doc:"Why, in plain words, for the person whose session it was."`
+		By        *session.Actor    `json:"by,omitempty" doc:"Who ended it, as far as known."`
 	}
 
 	// expiring warns that the session will end for want of activity.
 	expiring struct {
 		Type string            `json:"type"` // "session.expiring"
-		At   session.Timestamp `json:"at"`
-		InMS int64             `json:"in_ms"`
+		At   session.Timestamp `json:"at" doc:"When the session will end."`
+		InMS int64             `json:"in_ms" doc:"In how long."`
 	}
 
 	// renewed says that there has been activity after such a warning.
@@ -92,15 +92,15 @@ type (
 	// None follows the end of the session.
 	pushed struct {
 		Type string            `json:"type"` // "message"
-		ID   uuid.UUID         `json:"id"`   // for an ack
-		At   session.Timestamp `json:"at"`   // when it was sent
-		Data jsontext.Value    `json:"data"` // the app's own: any JSON value of at most 16 KiB
+		ID   uuid.UUID         `json:"id" doc:"For an ack."`
+		At   session.Timestamp `json:"at" doc:"When it was sent."`
+		Data jsontext.Value    `json:"data" doc:"The app's own: at most 16 KiB of JSON."`
 	}
 
 	// reconnect asks the client to connect anew so long after the message, to another instance.
 	reconnect struct {
 		Type    string `json:"type"` // "reconnect"
-		AfterMS int64  `json:"after_ms"`
+		AfterMS int64  `json:"after_ms" doc:"When to connect again."`
 	}
 )
 

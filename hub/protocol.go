@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/sessionhub/sessionhub/session"
@@ -74,6 +75,11 @@ func Messages() []Message {
 			"that is less. An activity keeps it.", expiring{Type: "session.expiring", At: later, InMS: 60_000}},
 		{"session.renewed", true, "There was activity after such a warning, here or on another connection of the session.",
 			renewed{Type: "session.renewed", IdleExpiresAt: session.Timestamp(now.Add(own.IdleTimeout))}},
+		{"message", true, "An app pushed it to the user or to this session. Acknowledge it when it was shown, if the app " +
+			"wants to know.", pushed{
+			Type: "message", ID: uuid.MustParse("9b1f0c6e-3d52-4c0b-8e77-51a2f4d6c809"), At: session.Timestamp(now),
+			Data: jsontext.Value(`{"badge":3}`),
+		}},
 		{"reconnect", true, "This instance is going away, or has too many connections of the session. Close code 1012 or " +
 			"1013 follows; come back after so long.", reconnect{Type: "reconnect", AfterMS: 1500}},
 		{"activity", false, "The user did something. Send it when that happens, and not more often than every few seconds.",
@@ -97,6 +103,8 @@ func Closings() []Closing {
 		{websocket.StatusUnsupportedData, nil, "The client sent a binary message.", false},
 		{websocket.StatusInvalidFramePayloadData, nil, "The client sent text that is not UTF-8.", false},
 		{websocket.StatusPolicyViolation, nil, "The client sent what is not of the protocol, too much at once, or too slowly.", false},
+		{websocket.StatusPolicyViolation, []string{TooSlow}, "The client took its messages too slowly. Those that it missed are " +
+			"gone; the next welcome says when the last of them was.", true},
 		{websocket.StatusMessageTooBig, nil, "The client sent more than 4,096 bytes in one message.", false},
 		{CodeGoingAway, nil, "The instance is going away.", true},
 		{CodeOverloaded, nil, "The session has too many connections.", true},
