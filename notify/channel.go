@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ var titled = []string{"smtp", "gotify", "pushbullet", "pushover", "ntfy", "bark"
 type channel struct {
 	scheme, address string
 	redact          redactor
-	router          *router.ServiceRouter
+	client          *http.Client
 	hanging         atomic.Int32 // sends that have not returned
 }
 
@@ -42,11 +43,7 @@ func newChannelClient() *http.Client {
 
 // parseChannel checks the address of a channel. Its errors do not show what may be secret in it.
 func parseChannel(address string, client *http.Client) (*channel, error) {
-	// Without a logger and without addresses, it does nothing that could fail.
-	services, err := router.NewWithOptions(nil, types.SenderOptions{HTTPClient: client})
-	if err != nil {
-		return nil, errors.New("cannot be made")
-	}
+	services := newServices(client)
 	scheme, _, ok := strings.Cut(address, "://")
 	name, _, _ := strings.Cut(strings.ToLower(scheme), "+")
 	known := services.ListServices()
@@ -60,7 +57,7 @@ func parseChannel(address string, client *http.Client) (*channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: the address is malformed; special characters in a password are written as %%XX", name)
 	}
-	c := &channel{scheme: name, address: address, redact: newRedactor(address), router: services}
+	c := &channel{scheme: name, address: address, redact: newRedactor(address), client: client}
 	if name == "matrix" && u.User.Username() != "" {
 		return c, nil // to look at it closer would be to sign in
 	}
@@ -68,6 +65,15 @@ func parseChannel(address string, client *http.Client) (*channel, error) {
 		return nil, errors.New(c.redact.clean(err.Error()))
 	}
 	return c, nil
+}
+
+// newServices returns all services, which speak HTTP by the given client.
+func newServices(client *http.Client) *router.ServiceRouter {
+	services, err := router.NewWithOptions(nil, types.SenderOptions{HTTPClient: client})
+	if err != nil {
+		panic(err) // only addresses can be wrong, and there are none yet
+	}
+	return services
 }
 
 // send sends a message and returns nil if the service has taken it, or else a *failure.
@@ -79,12 +85,7 @@ func (c *channel) send(ctx context.Context, m message) error {
 	c.hanging.Add(1)
 	go func() {
 		defer c.hanging.Add(-1)
-		// A service keeps what it was last told: each message has one of its own.
-		service, err := c.router.Locate(c.address)
-		if err == nil {
-			err = service.Send(m.text, c.params(m))
-		}
-		done <- err
+		done <- c.try(m)
 	}()
 	timer := time.NewTimer(channelTimeout)
 	defer timer.Stop()
@@ -99,6 +100,55 @@ func (c *channel) send(ctx context.Context, m message) error {
 	case <-ctx.Done():
 		return &failure{text: "given up, as the hub is leaving"}
 	}
+}
+
+// try sends a message by a service of its own, as a service keeps what it was last told.
+func (c *channel) try(m message) error {
+	w := &witness{next: c.client.Transport, failed: make(map[string]error)}
+	service, err := newServices(&http.Client{Timeout: c.client.Timeout, Transport: w}).Locate(c.address)
+	if err != nil {
+		return err
+	}
+	if err := service.Send(m.text, c.params(m)); err != nil {
+		return err
+	}
+	return w.err()
+}
+
+// witness sees what becomes of the requests of a service. Some report success although nothing was answered: of
+// Telegram's, that of shoutrrr 0.17.0 does.
+type witness struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	failed map[string]error // guarded by mu: by address, why the last request to it has failed
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	failure := err
+	if err == nil && resp.StatusCode >= 400 {
+		failure = fmt.Errorf("the service answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if address := r.URL.String(); failure != nil {
+		w.failed[address] = failure
+	} else {
+		delete(w.failed, address)
+	}
+	return resp, err
+}
+
+// err returns why a request has failed and was not repeated with success.
+func (w *witness) err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, err := range w.failed {
+		return err
+	}
+	return nil
 }
 
 // params gives the title to the services that have one, unless the operator has chosen another.

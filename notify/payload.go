@@ -15,10 +15,9 @@ type data struct {
 	Type    session.EventType `json:"type"`
 	At      session.Timestamp `json:"at"`
 	User    string            `json:"user"`
-	Session *subject          `json:"session,omitempty"`
+	Session *subject          `json:"session"`
 	Reason  session.Reason    `json:"reason,omitempty"`
 	By      *session.Actor    `json:"by,omitempty"`
-	Message string            `json:"message,omitempty"`
 }
 
 // subject is the session that an event is about, as it was then.
@@ -32,6 +31,7 @@ type subject struct {
 	LastActiveAt  session.Timestamp  `json:"last_active_at"`
 	IdleExpiresAt *session.Timestamp `json:"idle_expires_at"`
 	ExpiresAt     *session.Timestamp `json:"expires_at"`
+	Attributes    map[string]string  `json:"attributes,omitempty"`
 }
 
 func newPayload(e session.Event) payload {
@@ -40,10 +40,10 @@ func newPayload(e session.Event) payload {
 		v := s.View(e.User, false, false)
 		d.Session = &subject{
 			ID: v.ID, User: v.User, Device: v.Device, IP: v.IP, UserAgent: v.UserAgent, CreatedAt: v.CreatedAt,
-			LastActiveAt: v.LastActiveAt, IdleExpiresAt: v.IdleExpiresAt, ExpiresAt: v.ExpiresAt,
+			LastActiveAt: v.LastActiveAt, IdleExpiresAt: v.IdleExpiresAt, ExpiresAt: v.ExpiresAt, Attributes: s.Attributes,
 		}
 		if s.Ended != nil {
-			d.Reason, d.By, d.Message = s.Ended.Reason, s.Ended.By, s.Ended.Message
+			d.Reason, d.By = s.Ended.Reason, s.Ended.By
 		}
 	}
 	return payload{Type: e.Type, Timestamp: session.Timestamp(e.At), Data: d}

@@ -33,6 +33,7 @@ func TestWebhook(t *testing.T) {
 	w := hookOf(t, Options{Webhooks: []string{r.URL}, Secrets: []string{testSecret}, AllowPrivate: true, Version: "v1.2"})
 	at := time.Date(2026, 11, 22, 2, 30, 5, 123e6, time.UTC)
 	e := ended("alice <b>\r\nX-Evil: 1", at)
+	e.Session.Attributes = map[string]string{"plan": "premium"}
 	must(t, w.post(t.Context(), e))
 	hook := r.Next(t)
 	if got := hook.Header.Get("Content-Type") + " " + hook.Header.Get("User-Agent"); got != "application/json SessionHub/v1.2" {
@@ -50,7 +51,7 @@ func TestWebhook(t *testing.T) {
 				"id": s.ID.String(), "user": e.User, "ip": "192.0.2.7", "user_agent": "Firefox",
 				"device":     map[string]any{"id": "a", "name": "Firefox on Linux", "kind": "web"},
 				"created_at": "2026-11-22T01:30:05.123Z", "last_active_at": "2026-11-22T02:29:05.123Z",
-				"idle_expires_at": "2026-11-22T03:29:05.123Z", "expires_at": nil,
+				"idle_expires_at": "2026-11-22T03:29:05.123Z", "expires_at": nil, "attributes": map[string]any{"plan": "premium"},
 			},
 			"by": map[string]any{
 				"session_id": s.Ended.By.SessionID.String(), "ip": "198.51.100.9", "user_agent": "Chrome",
@@ -77,7 +78,7 @@ func TestPayloads(t *testing.T) {
 		has, hasNot string
 	}{
 		{live, `"session":{`, `"reason"`},
-		{failed, `"by":{"ip":"192.0.2.1"}`, `"session"`},
+		{failed, `"session":null,"by":{"ip":"192.0.2.1"}`, `"reason"`},
 	} {
 		text, err := json.Marshal(newPayload(test.event))
 		must(t, err)

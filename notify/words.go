@@ -16,7 +16,7 @@ const (
 	// listed is how many events a message tells one by one.
 	listed = 5
 	// maxName bounds, in characters, each name that somebody else has chosen.
-	maxName = 64
+	maxName = 40
 )
 
 // message is what a person is told: a headline in ASCII that holds nothing anybody has chosen, and a text.
