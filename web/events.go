@@ -25,52 +25,11 @@ const (
 	maxCursor        = 512 // bytes
 )
 
-// eventView is an event as operators see it.
-type eventView struct {
-	ID      string            `json:"id" doc:"Names the event, for ever. It may be given as after, too."`
-	Type    session.EventType `json:"type" enum:"session.created,session.ended,login.failed,login.rejected,login.challenged"`
-	At      session.Timestamp `json:"at"`
-	User    string            `json:"user"`
-	Session *eventSession     `json:"session" doc:"The one that was opened or has ended; null where there is none"`
-	Reason  session.Reason    `json:"reason,omitempty" doc:"Why the session has ended"`
-	By      *session.Actor    `json:"by,omitempty" doc:"The login or person that ended the session, or who tried to sign in"`
-}
-
-// eventSession is a session as it was at the time of an event.
-type eventSession struct {
-	ID            session.ID         `json:"id"`
-	User          string             `json:"user"`
-	Device        session.Device     `json:"device"`
-	IP            string             `json:"ip"`
-	UserAgent     string             `json:"user_agent"`
-	CreatedAt     session.Timestamp  `json:"created_at"`
-	LastActiveAt  session.Timestamp  `json:"last_active_at"`
-	IdleExpiresAt *session.Timestamp `json:"idle_expires_at"`
-	ExpiresAt     *session.Timestamp `json:"expires_at"`
-	Attributes    map[string]string  `json:"attributes,omitempty"`
-}
-
-func viewEvent(e session.Event) eventView {
-	v := eventView{ID: e.ID, Type: e.Type, At: session.Timestamp(e.At), User: e.User, By: e.By}
-	if e.Session == nil {
-		return v
-	}
-	s := viewWhole(e.User, *e.Session, false)
-	v.Session = &eventSession{
-		ID: s.ID, User: s.User, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent, CreatedAt: s.CreatedAt,
-		LastActiveAt: s.LastActiveAt, IdleExpiresAt: s.IdleExpiresAt, ExpiresAt: s.ExpiresAt, Attributes: s.Attributes,
-	}
-	if why := e.Session.Ended; why != nil {
-		v.Reason, v.By = why.Reason, why.By
-	}
-	return v
-}
-
 // eventList is a page of the event log.
 type eventList struct {
-	Events []eventView `json:"events" doc:"Oldest first, and those of one user in the order in which they happened"`
-	Next   string      `json:"next" doc:"Where to go on: the after of the next request, now or at any time"`
-	More   bool        `json:"more" doc:"Whether there is more to read already, of whatever kind"`
+	Events []session.EventView `json:"events" doc:"Oldest first, and those of one user in the order in which they happened"`
+	Next   string              `json:"next" doc:"Where to go on: the after of the next request, now or at any time"`
+	More   bool                `json:"more" doc:"Whether there is more to read already, of whatever kind"`
 	// Trimmed is worth an alarm to whoever must see everything.
 	Trimmed bool `json:"trimmed" doc:"Whether events after the given place are no longer kept, or were lost by the store"`
 }
@@ -128,9 +87,9 @@ func eventParams() []*huma.Param {
 const exampleCursor = "4711"
 
 // exampleEvents are of one login that took the place of another.
-var exampleEvents = []eventView{
-	viewEvent(session.Event{ID: "4710", Type: session.SessionEnded, At: exampleNow, User: exampleUser, Session: exampleGone()}),
-	viewEvent(session.Event{ID: "4711", Type: session.SessionCreated, At: exampleNow, User: exampleUser, Session: &exampleNew}),
+var exampleEvents = []session.EventView{
+	session.Event{ID: "4710", Type: session.SessionEnded, At: exampleNow, User: exampleUser, Session: exampleGone()}.View(),
+	session.Event{ID: "4711", Type: session.SessionCreated, At: exampleNow, User: exampleUser, Session: &exampleNew}.View(),
 }
 
 func exampleGone() *session.Session {
@@ -213,7 +172,7 @@ func (s *server) listEvents(c *call, _ *none) (*eventList, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &eventList{Events: []eventView{}, Next: q.after, More: true}
+	list := &eventList{Events: []session.EventView{}, Next: q.after, More: true}
 	for reads := 0; list.More && len(list.Events) < q.limit; reads++ {
 		if reads == maxEventReads || reads > 0 && time.Since(c.begun) > eventReadsWithin {
 			break
@@ -246,7 +205,7 @@ func (s *server) addEvents(list *eventList, q *eventQuery, page session.Page) (e
 				continue
 			}
 		}
-		list.Events = append(list.Events, viewEvent(e))
+		list.Events = append(list.Events, e.View())
 		if len(list.Events) == q.limit && i < len(page.Events)-1 {
 			list.Next, list.More = at, true
 			break

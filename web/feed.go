@@ -45,7 +45,7 @@ type feedEvent struct {
 
 // encodeEvent returns an event as one line of JSON, which escapes the line breaks in strings. Users are any bytes, and
 // JSON is UTF-8.
-func encodeEvent(e eventView) []byte {
+func encodeEvent(e session.EventView) []byte {
 	text, err := json.Marshal(e, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		panic(err) // plain data: it cannot fail
@@ -121,7 +121,7 @@ func (f *feed) run(ctx context.Context, at string) {
 func (f *feed) push(ctx context.Context, page session.Page) {
 	events := make([]*feedEvent, len(page.Events))
 	for i, e := range page.Events {
-		events[i] = &feedEvent{e, encodeEvent(viewEvent(e))}
+		events[i] = &feedEvent{e, encodeEvent(e.View())}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

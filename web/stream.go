@@ -268,7 +268,7 @@ func (st *stream) add(e session.Event, text []byte) error {
 		return nil
 	}
 	if text == nil {
-		text = encodeEvent(viewEvent(e))
+		text = encodeEvent(e.View())
 	}
 	st.write(string(e.Type), text)
 	return nil

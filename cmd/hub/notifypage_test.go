@@ -28,7 +28,7 @@ func TestNotificationsPage(t *testing.T) {
 	page := string(text)
 	box := notifytest.StartMailbox(t)
 	secret := regexp.MustCompile(`webhook-secret: (\S+)`).FindStringSubmatch(page)[1]
-	address := startPageReceiver(t, blockOf(t, page, "python"), secret)
+	address, receiver := startPageReceiver(t, blockOf(t, page, "python"), secret)
 	// What differs: the addresses, and that the receiver is on this machine.
 	config := strings.NewReplacer(
 		"https://ops.example.com/hub-events", "http://"+address+"/hub-events",
@@ -54,14 +54,20 @@ func TestNotificationsPage(t *testing.T) {
 	if mail := box.Next(t); !strings.Contains(mail.Body, "“alice”, session on ") {
 		t.Errorf("a mail:\n%s", mail.Body)
 	}
+	receiver.await(t, "notification.test  None")
+	receiver.await(t, "session.ended alice superseded")
+	if said := receiver.output(); strings.Contains(said, "mallory") || strings.Count(said, "session.ended bob") != 1 {
+		t.Errorf("the receiver says\n%s", said)
+	}
 	metrics := body(t, base+"/metrics")
 	for _, name := range regexp.MustCompile(`hub_notify_\w+`).FindAllString(page, -1) {
 		if !strings.Contains(metrics, "\n"+name+"{") {
 			t.Errorf("there is no metric %s", name)
 		}
 	}
+	_, help := runRefused(t, "serve", "--help")
 	for _, flag := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(page, -1) {
-		if _, help := runRefused(t, "serve", "--help"); !strings.Contains(help, flag[1]) {
+		if !strings.Contains(help, flag[1]) {
 			t.Errorf("there is no flag %s", flag[1])
 		}
 	}
@@ -78,8 +84,8 @@ func blockOf(t *testing.T, page, language string) string {
 }
 
 // startPageReceiver starts the page's receiver on another port, sees to it that it believes no forged requests, and
-// returns its address. At the end it must have told of the session that has ended, and of the test.
-func startPageReceiver(t *testing.T, source, secret string) string {
+// returns its address.
+func startPageReceiver(t *testing.T, source, secret string) (string, *process) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -108,14 +114,7 @@ func startPageReceiver(t *testing.T, source, secret string) string {
 		const event = `{"type": "session.ended", "data": {"user": "bob"}}`
 		forge(t, address, event, signed(t, secret, "evt_2", now, event), http.StatusNoContent)
 	}
-	t.Cleanup(func() {
-		receiver.await(t, "notification.test  None")
-		receiver.await(t, "session.ended alice superseded")
-		if said := receiver.output(); strings.Contains(said, "mallory") || strings.Count(said, "session.ended bob") != 1 {
-			t.Errorf("the receiver says\n%s", said)
-		}
-	})
-	return address
+	return address, receiver
 }
 
 // signed returns the headers of a request that is signed like this.
