@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -64,14 +66,40 @@ func TestRetries(t *testing.T) {
 				t.Errorf("attempt %d is of another event", i+2)
 			}
 		}
-		if n := b.waiting(b.n.Endpoints()[0]); n != 0 {
+		name := b.n.Endpoints()[0]
+		if n := b.waiting(name); n != 0 {
 			t.Errorf("%d are waiting", n)
+		}
+		for what, want := range map[outcome]float64{delivered: 1, failed: failures, expired: 0} {
+			if got := b.counted(name, what); got != want {
+				t.Errorf("%v counted as %s, want %v", got, what, want)
+			}
 		}
 		b.stop()
 		if log := b.log.String(); strings.Count(log, "not delivered") != 1 || !strings.Contains(log, "delivered again") {
 			t.Errorf("the log says\n%s", log)
 		}
 	})
+}
+
+// counted returns how many deliveries the metrics show with an outcome.
+func (b *bench) counted(endpoint string, what outcome) float64 {
+	b.Helper()
+	registry := prometheus.NewRegistry()
+	must(b, registry.Register(b.n))
+	families, err := registry.Gather()
+	must(b, err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := m.GetLabel() // in the order of their names
+			if family.GetName() == "hub_notify_deliveries_total" && labels[0].GetValue() == endpoint &&
+				labels[1].GetValue() == string(what) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	b.Fatalf("%s shows none that are %s", endpoint, what)
+	return 0
 }
 
 // After a day a delivery is given up.

@@ -138,6 +138,14 @@ func TestHubsShareTheTelling(t *testing.T) {
 	wantUsers(t, receiver, false, supersedeAll(t, here, "after", 10)...)
 }
 
+// TestTellsOnACluster shows that the queues and the streams, which are in different slots, do not get into each other's way.
+func TestTellsOnACluster(t *testing.T) {
+	t.Parallel()
+	receiver := notifytest.StartReceiver(t, notifytest.NewSecret())
+	_, base := startTelling(t, "--redis="+startCluster(t), "--webhook="+receiver.URL, "--webhook-secret="+receiver.Secret)
+	wantUsers(t, receiver, true, supersedeAll(t, base, "user", 40)...)
+}
+
 // TestStormIsOneMail ends a thousand sessions: people get one mail.
 func TestStormIsOneMail(t *testing.T) {
 	t.Parallel()
