@@ -46,6 +46,7 @@ type RedisCounter struct {
 	logger *slog.Logger
 	now    func() time.Time
 	local  *memoryCounter
+	wait   time.Duration // the longest a round trip may take
 
 	mu      sync.Mutex
 	down    bool      // guarded by mu; Redis did not answer the last time
@@ -61,7 +62,9 @@ func NewRedisCounter(client redis.UniversalClient, logger *slog.Logger) *RedisCo
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &RedisCounter{client: client, logger: logger, now: time.Now, local: newMemoryCounter(time.Now)}
+	return &RedisCounter{
+		client: client, logger: logger, now: time.Now, local: newMemoryCounter(time.Now), wait: counterTimeout,
+	}
 }
 
 // Begin implements Counter. It always can count. A login ends where it was begun: one that Redis cannot be told of
@@ -114,7 +117,7 @@ func (c *RedisCounter) ask(ctx context.Context, roundTrip func(context.Context) 
 	if !c.claim() {
 		return errResting
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), counterTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.wait)
 	defer cancel()
 	err := roundTrip(ctx)
 	c.note(err)

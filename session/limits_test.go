@@ -181,7 +181,13 @@ func TestRegistryRestricts(t *testing.T) {
 	store := openStore(t)
 	registry := session.NewRegistry(store)
 	five := session.Rule{Limit: 5, Policy: session.Evict}
-	first, last := login(t, registry, "alice", five), login(t, registry, "alice", five)
+	first := login(t, registry, "alice", five)
+	for opened := true; opened; { // until the clock has gone on: the second is the later one
+		s, snap, err := registry.Check(t.Context(), first)
+		must(t, err)
+		opened = snap.Now.Equal(s.CreatedAt)
+	}
+	last := login(t, registry, "alice", five)
 	_, _, err := store.Beat(t.Context(), session.Instance{ID: "one"})
 	must(t, err)
 	_, _, err = registry.Attach(t.Context(), first, session.Route{Session: first.ID, Instance: "one", Epoch: 1, Connections: 1})

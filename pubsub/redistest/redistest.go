@@ -40,7 +40,8 @@ func (s *Server) URL() string { return "redis://" + s.Addr }
 func (s *Server) Client(tb testing.TB) *redis.Client {
 	client := redis.NewClient(&redis.Options{
 		Addr: s.Addr, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
-		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+		// Not what a hub has: a machine that runs many tests may be slow.
+		DialTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 	})
 	tb.Cleanup(func() { client.Close() })
 	return client
