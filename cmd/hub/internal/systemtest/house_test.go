@@ -53,7 +53,7 @@ type instance struct {
 }
 
 // newHouse starts so many hubs, whose HTTP side the test may change. They end with it.
-func newHouse(t *testing.T, hubs int, change ...func(*web.Options)) *house {
+func newHouse(t testing.TB, hubs int, change ...func(*web.Options)) *house {
 	t.Helper()
 	redis := redistest.Start(t)
 	h := &house{
@@ -71,7 +71,7 @@ func newHouse(t *testing.T, hubs int, change ...func(*web.Options)) *house {
 	return h
 }
 
-func newInstance(t *testing.T, id string, redis *redistest.Server, change ...func(*web.Options)) *instance {
+func newInstance(t testing.TB, id string, redis *redistest.Server, change ...func(*web.Options)) *instance {
 	t.Helper()
 	client := redis.Client(t)
 	store := redisstore.New(client, redisstore.Options{})
@@ -124,6 +124,8 @@ type reply struct {
 	Token   string
 	Ticket  string
 	Session struct{ ID string }
+
+	Instances int // that a message went to
 	// Ended are those that the API itself ended, and WouldEnd those that it would.
 	Ended    []goner
 	WouldEnd []goner `json:"would_end"`

@@ -25,7 +25,7 @@ var codes = map[session.Reason]websocket.StatusCode{
 
 // eventually returns once done returns nil; it asks again whenever there is a change, and now and then. It fails
 // the test when the patience is over.
-func eventually(t *testing.T, change <-chan struct{}, done func() error) {
+func eventually(t testing.TB, change <-chan struct{}, done func() error) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
