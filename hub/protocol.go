@@ -102,16 +102,19 @@ func Closings() []Closing {
 		{websocket.StatusProtocolError, nil, "The client broke the WebSocket protocol.", false},
 		{websocket.StatusUnsupportedData, nil, "The client sent a binary message.", false},
 		{websocket.StatusInvalidFramePayloadData, nil, "The client sent text that is not UTF-8.", false},
-		{websocket.StatusPolicyViolation, nil, "The client sent what is not of the protocol, too much at once, or too slowly.", false},
-		{websocket.StatusPolicyViolation, []string{TooSlow}, "The client took its messages too slowly. Those that it missed are " +
-			"gone; the next welcome says when the last of them was.", true},
+		{websocket.StatusPolicyViolation, nil, "The client sent what is not of the protocol, too much at once, or too slowly.",
+			false},
+		{websocket.StatusPolicyViolation, []string{TooSlow}, "The client took its messages too slowly. Those it missed " +
+			"are gone; the next welcome says when the last of them was.", true},
 		{websocket.StatusMessageTooBig, nil, "The client sent more than 4,096 bytes in one message.", false},
 		{CodeGoingAway, nil, "The instance is going away.", true},
 		{CodeOverloaded, nil, "The session has too many connections.", true},
 		{CodeRevoked, words(session.Superseded, session.Replaced, session.EndedByUser, session.EndedByAdmin),
 			"The session was ended by a newer login, by the same device, by the user elsewhere, or by an administrator.", false},
-		{CodeExpired, words(session.Idle, session.Lifetime), "The session was idle for too long, or reached its lifetime.", false},
+		{CodeExpired, words(session.Idle, session.Lifetime),
+			"The session was idle for too long, or reached its lifetime.", false},
 		{CodeSignedOut, words(session.SignedOut), "The session was signed out.", false},
-		{CodeUnknown, words(session.Unknown), "There is no such session: the token was never issued, or ended long ago.", false},
+		{CodeUnknown, words(session.Unknown),
+			"There is no such session: the token was never issued, or ended long ago.", false},
 	}
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/sessionhub/sessionhub/hub"
 )
 
-const aboutSocket = `One JSON object per text message, each of one of the types below. Clients ignore types and fields that they do not know; the hub refuses those.
-
-Offer the subprotocol ` + hub.Subprotocol + `. The session's token comes as Authorization: Bearer, as the cookie, with an Origin that is the hub's own or allowed, or, for browsers without the cookie, as a second subprotocol: ` + bearerProtocol + `TOKEN, which is never echoed. A token in the URL is refused.
-
-A browser cannot read a refused handshake. So a token that is no good is upgraded, told session.revoked, and closed.`
+const aboutSocket = "One JSON object per text message, each of one of the types below. Clients ignore types and fields " +
+	"that they do not know; the hub refuses those.\n\n" +
+	"Offer the subprotocol " + hub.Subprotocol + ". The session's token comes as Authorization: Bearer, as the cookie, " +
+	"with an Origin that is the hub's own or allowed, or, for browsers without the cookie, as a second subprotocol: " +
+	bearerProtocol + "TOKEN, which is never echoed. A token in the URL is refused.\n\n" +
+	"A browser cannot read a refused handshake. So a token that is no good is upgraded, told session.revoked, and closed."
 
 // The parts of an AsyncAPI 3.0 document that the hub's has. Beside them it has x-close-codes, as the standard has no
 // word for those.

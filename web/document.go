@@ -16,13 +16,13 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-const aboutAPI = `A user signs in on a new device; the old one is told at once, and its session never works again.
-
-Bodies are JSON, unless a route says otherwise. Unknown fields of a request are refused; answers may get new ones, so ignore those you do not know. Bounds of text are in bytes of UTF-8. Times are RFC 3339 in UTC with milliseconds.
-
-Whatever is not a success is a problem (RFC 9457), whose type says which. Without its store the hub answers 503 within two seconds, never 401 and never 200.
-
-What a GET outside of /v1 answers can be asked for by HEAD too. The WebSocket at /v1/connect has a document of its own: /asyncapi.json.`
+const aboutAPI = "A user signs in on a new device; the old one is told at once, and its session never works again.\n\n" +
+	"Bodies are JSON, unless a route says otherwise. Unknown fields of a request are refused; answers may get new ones, so " +
+	"ignore those you do not know. Bounds of text are in bytes of UTF-8. Times are RFC 3339 in UTC with milliseconds.\n\n" +
+	"Whatever is not a success is a problem (RFC 9457), whose type says which. Without its store the hub answers 503 " +
+	"within two seconds, never 401 and never 200.\n\n" +
+	"What a GET outside of /v1 answers can be asked for by HEAD too. The WebSocket at /v1/connect has a document of its " +
+	"own: /asyncapi.json."
 
 // sections are the parts of the document: the first whose prefix a path has is its own.
 var sections = []struct{ prefix, name, what string }{

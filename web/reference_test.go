@@ -27,7 +27,9 @@ func TestReferenceTellsEverything(t *testing.T) {
 	if got := page.header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
 		t.Errorf("Content-Type %q", got)
 	}
-	for _, forbidden := range []string{"<script", "style=", "onclick=", "ZgotmplZ", "<no value>", `href="http`, `src="http`} {
+	for _, forbidden := range []string{
+		"<script", "style=", "onclick=", "ZgotmplZ", "<no value>", `href="http`, `src="http`,
+	} {
 		if strings.Contains(page.text, forbidden) {
 			t.Errorf("the page has %s", forbidden)
 		}
@@ -169,7 +171,7 @@ func TestReferenceInABrowser(t *testing.T) {
 	s := newSite(t)
 	w := browser(t, s)()
 	var mu sync.Mutex
-	var complaints []string // guarded by mu
+	var complaints []string                            // guarded by mu
 	w.do(chromedp.Navigate(s.server.URL + "/healthz")) // the sign-in page asked who is signed in: nobody
 	if _, err := chromedp.Call(w.ctx, log.Clear, cdp.Empty{}); err != nil {
 		t.Fatal(err)
@@ -217,7 +219,8 @@ func TestReferenceInABrowser(t *testing.T) {
 	}
 	// A problem's type leads to its place on the page.
 	w.do(chromedp.Navigate(s.server.URL + "/problems/session-limit"))
-	if at := get(w, chromedp.Evaluate[string]("document.querySelector(':target').textContent")); !strings.Contains(at, "session-limit") {
+	at := get(w, chromedp.Evaluate[string]("document.querySelector(':target').textContent"))
+	if !strings.Contains(at, "session-limit") {
 		t.Errorf("the type of a problem leads to %q", at)
 	}
 	mu.Lock()
