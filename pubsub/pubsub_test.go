@@ -169,3 +169,33 @@ func TestRedisJoinsAgainAfterItWasCutOff(t *testing.T) {
 		}
 	}
 }
+
+// Pushes that fill their room are refused, and neither lose a message nor delay one.
+func TestMemoryPushesGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bus pubsub.Memory
+		if !bus.Push("nobody", []byte("x")) {
+			t.Error("no room at an instance that has no inbox")
+		}
+		inbox := bus.Inbox("one")
+		taken := 0
+		for bus.Push("one", []byte(strconv.Itoa(taken))) {
+			taken++
+		}
+		bus.Send("one", []byte("notice"))
+		r := run(t, inbox)
+		<-r.joined
+		if got := <-r.messages; got != "notice" {
+			t.Errorf("%s came first, want the notice", got)
+		}
+		for i := range taken {
+			if got := <-r.messages; got != strconv.Itoa(i) {
+				t.Fatalf("got %s, want %d", got, i)
+			}
+		}
+		synctest.Wait()
+		if taken == 0 || len(r.joined) != 0 {
+			t.Errorf("%d pushes taken, %d further joins; want some, and none", taken, len(r.joined))
+		}
+	})
+}
