@@ -175,7 +175,8 @@ export class Line {
     this.#clear();
     if (this.#over) return this.#to.done();
     if (code >= 4000 && code < 4100) return this.end(ended({ reason }, code));
-    if (code === 1003 || code === 1009 || (code === 1008 && reason !== "too slow")) return this.end({ name: "failed", ...why });
+    const broken = code === 1003 || code === 1009 || (code === 1008 && reason !== "too slow");
+    if (broken) return this.end({ name: "failed", ...why });
     if (since && this.#p.now() - since > STEADY) this.#attempts = 0;
     if (since || code === 1012 || code === 1013) {
       this.#refused = 0;

@@ -16,9 +16,10 @@ export function connect(options) {
   const { token, cookie, platform } = options;
   const g = /** @type {any} */ (globalThis);
   const url = `${options.url ?? g.location?.origin}`.replace(/\/+$/, "");
-  if (!/^https?:\/\/[^/?#@\s]+$/.test(url)) throw new TypeError('url: want where the hub is, as in "https://hub.example"');
+  if (!/^https?:\/\/[^/?#@\s]+$/.test(url)) throw new TypeError('url: want the hub, as in "https://hub.example"');
   // What is no token is not repeated in an error, and not left to the socket's constructor, which would.
-  if (token ? cookie || !/^sh_[\w-]{60,}$/.test(token) : !cookie) throw new TypeError("want a session's token, or cookie: true");
+  const one = token ? !cookie && /^sh_[\w-]{60,}$/.test(token) : cookie;
+  if (!one) throw new TypeError("want a session's token, or cookie: true");
   return new Connection({ ...options, url }, {
     WebSocket: g.WebSocket,
     fetch: g.fetch?.bind(g),
@@ -197,7 +198,7 @@ class Connection {
 
   /** @param {{ state?: any, message?: any }} data @param {boolean} [shared] */
   #take({ state, message }, shared = false) {
-    if (message && !this.#over) {
+    if (message) {
       const { type, session, idle_timeout_ms } = message;
       if (type === "welcome") {
         this.#welcome = message;

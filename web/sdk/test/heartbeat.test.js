@@ -60,7 +60,7 @@ test("an ended session is told with its reason, and never asked for again", asyn
   for (const [answer, reason, code] of [
     [{ body: { ...revoked(), type: undefined, state: "ended", forced_exit: true } }, "superseded", 4001],
     [{ body: { state: "ended", forced_exit: false, reason: "idle", message: "For want of activity." } }, "idle", 4002],
-    [{ status: 401, body: { type: "about:blank", status: 401, reason: "unknown", message: "Not known." } }, "unknown", 4004],
+    [{ status: 401, body: { type: "about:blank", reason: "unknown", message: "Not known." } }, "unknown", 4004],
   ]) {
     const { world, hub, heard } = blocked();
     await world.pass(6001);

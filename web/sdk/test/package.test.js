@@ -47,8 +47,8 @@ test("the package holds its types, which need no DOM, and works where it is inst
   writeFileSync(join(folder, "consumer.ts"), consumer);
   for (const resolution of ["nodenext", "bundler"]) {
     const module = resolution === "bundler" ? "esnext" : resolution;
-    run("node", join(here, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022",
-      "--types", "", "--module", module, "--moduleResolution", resolution, "consumer.ts");
+    run("node", join(here, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022",
+      "--lib", "es2022", "--types", "", "--module", module, "--moduleResolution", resolution, "consumer.ts");
   }
   writeFileSync(join(folder, "app.js"), 'import * as c from "@sessionhub/client"; console.log(Object.keys(c).join());');
   assert.equal(run("node", "app.js").trim(), "connect,deviceId");

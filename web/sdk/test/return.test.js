@@ -119,6 +119,8 @@ test("the laptop that sleeps: its socket is replaced when it wakes", async () =>
     if (wakes === "timer") await world.pass(0);
     assert.equal(world.sockets.length, 2, wakes);
     assert.equal(world.sockets[0].closedWith, 1000);
+    world.sockets[0].cut(1006); // the system finds out long after
+    assert.equal(hub.state.name, "connecting");
     world.socket.say(revoked({ reason: "idle" }));
     assert.equal(hub.state.code, 4002);
     await settle();
@@ -144,11 +146,12 @@ test("a page that is shown again with a sound socket leaves it", async () => {
   const hub = start(world, { platform: tab, shared: false });
   world.socket.welcome();
   await world.pass(45_000);
-  tab.document.hidden = true;
-  tab.document.dispatch("visibilitychange");
-  tab.document.hidden = false;
   tab.document.dispatch("visibilitychange");
   assert.equal(world.sockets.length, 1);
+  world.sleep(100_000);
+  tab.document.hidden = true;
+  tab.document.dispatch("visibilitychange");
+  assert.equal(world.sockets.length, 1, "nobody looks at it");
   hub.close();
 });
 
@@ -162,6 +165,11 @@ test("a token that was revoked while the client was offline", async () => {
   await world.pass(600_000);
   assert.equal(hub.state.name, "waiting");
   world.onSocket = () => {};
+  world.random = () => 0.999;
+  hub.wake(true);
+  world.socket.cut();
+  await settle();
+  assert(Number(hub.state.retryInMs) < 2000, "a network that is back begins anew");
   hub.wake(true);
   world.socket.readyState = 1; // the hub takes the handshake, to say why
   world.socket.say(revoked({ reason: "ended_by_user" }));

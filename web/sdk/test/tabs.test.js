@@ -169,7 +169,8 @@ test("a tab that has signed in anew is not told of the session before", async ()
   const old = [...world.browser.channels].find((channel) => channel.name === "sessionhub https://hub.example cookie");
   assert(old);
   for (const channel of world.browser.channels) {
-    if (channel.name === old.name) channel.onmessage({ data: { state: { name: "ended", notice: revoked() }, of: "s1" } });
+    if (channel.name !== old.name) continue;
+    channel.onmessage({ data: { state: { name: "ended", notice: revoked() }, of: "s1" } });
   }
   assert.equal(third.hub.state.name, "live");
 });
@@ -189,6 +190,16 @@ test("where locks are forbidden each tab holds its own socket", async () => {
   assert.equal(world.timers, 0);
 });
 
+test("a lock that is given to a tab which has left goes on to the next", async () => {
+  const world = new World();
+  /** @type {() => Promise<void>} */ let held = async () => {};
+  const locks = { request: (/** @type {any[]} */ ...args) => new Promise(() => (held = args[2])) };
+  const { hub } = open(world, { platform: { ...world.tab(), locks } });
+  hub.close();
+  await held();
+  assert.equal(world.sockets.length, 0);
+});
+
 test("a tab that signs out is done, and the others hear it from the hub", async () => {
   const { world, tabs } = await openTabs(2);
   world.answer = () => ({ status: 204 });
@@ -205,12 +216,13 @@ test("what the user does is reported, now and then", async () => {
   world.socket.welcome();
   tab.document.dispatch("keydown", false); // a script's
   assert.deepEqual(world.socket.sent, []);
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 290; i++) {
     tab.document.dispatch(["keydown", "pointerdown", "wheel"][i % 3]);
     await world.pass(100);
   }
   assert.deepEqual(world.socket.sent, [{ type: "activity" }, { type: "activity" }]);
   world.socket.say({ type: "session.expiring", at: "", in_ms: 60_000 });
+  world.socket.say({ type: "message", id: "m", at: "", data: 1 });
   tab.document.dispatch("keydown");
   tab.document.dispatch("keydown");
   assert.equal(world.socket.sent.length, 3, "after a warning at once, and once");

@@ -173,7 +173,8 @@ export class World {
         const answer = await world.answer(request);
         if (!answer) throw new TypeError("no network");
         const { status = 200, body, headers = {} } = answer;
-        return { status, text: async () => (body ? JSON.stringify(body) : ""), headers: { get: (name) => headers[name] ?? null } };
+        const text = async () => (body ? JSON.stringify(body) : "");
+        return { status, text, headers: { get: (name) => headers[name] ?? null } };
       },
       setTimeout: (call, ms) => {
         const timer = { at: world.now + ms, call };

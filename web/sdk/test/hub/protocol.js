@@ -24,7 +24,10 @@ async function admin(method, path, body, at = url) {
 /** Opens a session. @param {string} user @param {string} [at] */
 const signIn = (user, at) => admin("POST", "/sessions", { user, device: { id: randomUUID(), name: "Tests" } }, at);
 
-/** Connects. Its `next` waits for the next event of a type, or for a state. @param {string} token @param {object} [more] */
+/**
+ * Connects. Its `next` waits for the next event of a type, or for a state.
+ * @param {string} token @param {object} [more]
+ */
 function open(token, more) {
   const hub = connect({ url, token, ...more });
   /** @type {[string, any][]} */ const heard = [];
