@@ -1,8 +1,12 @@
 package checktest_test
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/sessionhub/sessionhub/pubsub/redistest"
 	"github.com/sessionhub/sessionhub/session"
@@ -12,15 +16,46 @@ import (
 	"github.com/sessionhub/sessionhub/session/sqlitestore"
 )
 
-// onRedis returns three instances' ways to one Redis, each with connections of its own.
+// onRedis returns three instances' ways to one Redis, each with connections of its own. Their leases live, and so
+// they know the time, and decide logins on what they remember.
 func onRedis(t *testing.T) []session.Store {
 	t.Helper()
 	server := redistest.Start(t)
 	var stores []session.Store
-	for range 3 {
-		stores = append(stores, redisstore.New(server.Client(t), redisstore.Options{}))
+	for i := range 3 {
+		store := redisstore.New(server.Client(t), redisstore.Options{})
+		keepLease(t, store, fmt.Sprint("instance ", i))
+		stores = append(stores, store)
 	}
 	return stores
+}
+
+// keepLease renews the lease of an instance until the test ends.
+func keepLease(t *testing.T, store session.Store, instance string) {
+	t.Helper()
+	beat := func(ctx context.Context) error {
+		_, _, err := store.Beat(ctx, session.Instance{ID: instance})
+		return err
+	}
+	if err := beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var kept sync.WaitGroup
+	kept.Go(func() {
+		tick := time.NewTicker(session.LeaseTTL / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-tick.C:
+			}
+			if err := beat(t.Context()); err != nil && t.Context().Err() == nil {
+				t.Errorf("%s: %v", instance, err)
+			}
+		}
+	})
+	t.Cleanup(kept.Wait)
 }
 
 // onFile returns one embedded store for three registries: no second process may have the file.
