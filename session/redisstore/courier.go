@@ -19,7 +19,8 @@ const instancesKey = "hub:instances"
 // leases is what was seen at the last beat: which instances live, and Redis's clock then.
 type leases struct {
 	at    int64     // ms
-	read  time.Time // when that was read here
+	asked time.Time // when that was asked for here
+	read  time.Time // when it came
 	alive map[string]bool
 	names string // of alive, with a space before and after each
 }
@@ -47,6 +48,7 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 	if err != nil {
 		return nil, false, err
 	}
+	asked := time.Now()
 	reply, err := s.beats.run(ctx, beatScript, []string{instancesKey},
 		self.ID, description, session.LeaseTTL.Milliseconds())
 	if err != nil {
@@ -62,7 +64,7 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 	fields, _ := parts[3].([]any)
 
 	var alive []session.Instance
-	seen := &leases{at: now, read: time.Now(), alive: make(map[string]bool), names: " "}
+	seen := &leases{at: now, asked: asked, read: time.Now(), alive: make(map[string]bool), names: " "}
 	for i := 0; i+1 < len(fields); i += 2 {
 		id, _ := fields[i].(string)
 		value, _ := fields[i+1].(string)

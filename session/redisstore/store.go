@@ -79,7 +79,8 @@ type Store struct {
 	shards  [session.Shards]shardKeys
 	pipes   [session.Shards]*pipe // one and the same, except on a cluster: there a node that hangs holds up its own
 	beats   pipe                  // for the leases, and for what a batch has to repeat
-	slack   time.Duration         // by how much the clocks of two shards may differ
+	cluster bool
+	slack   time.Duration // by how much the clocks of two shards may differ
 
 	recent *recent
 
@@ -101,13 +102,12 @@ func New(client redis.UniversalClient, o Options) *Store {
 	if s.keepFor == 0 {
 		s.keepFor = session.KeepEventsFor
 	}
-	_, cluster := client.(*redis.ClusterClient)
-	if cluster {
+	if _, s.cluster = client.(*redis.ClusterClient); s.cluster {
 		s.slack = session.LeaseTTL
 	}
 	for shard := range s.shards {
 		s.shards[shard] = newShardKeys(shard)
-		if s.pipes[shard] = s.pipes[0]; shard == 0 || cluster {
+		if s.pipes[shard] = s.pipes[0]; shard == 0 || s.cluster {
 			s.pipes[shard] = &pipe{client: client}
 		}
 	}
@@ -241,7 +241,7 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 		return session.Snapshot{}, err
 	}
 	if parts, ok := reply.([]any); ok && len(parts) == 1 {
-		s.recent.put(key, record)
+		s.recent.put(key, remembered{record, c.NotBefore})
 		return session.Snapshot{Routes: toldRoutes(key, parts[0])}, nil
 	}
 	if !once {
