@@ -119,7 +119,8 @@ func TestLocate(t *testing.T) {
 		return all
 	}
 	stream := func(last uint64, added, gone int64, ms ...uint64) stretch {
-		return stretch{last: entryID{last, 0}, added: added, gone: gone, entries: entries(ms...)}
+		cut := len(ms) > 0 && ms[len(ms)-1] != last
+		return stretch{last: entryID{last, 0}, added: added, gone: gone, entries: entries(ms...), cut: cut}
 	}
 	for _, tt := range []struct {
 		name    string
@@ -138,8 +139,10 @@ func TestLocate(t *testing.T) {
 		{"all are gone, and were read", at(9, 1, 9), stream(9, 9, 9), false, 9},
 		{"all are gone, and were not read", at(8, 1, 8), stream(9, 9, 9), true, 9},
 		{"the end was lost", at(9, 1, 9), stream(7, 7, 0), true, 7},
-		{"the end was lost, and another came", at(9, 1, 9), stream(12, 8, 0, 12), true, 9},
+		{"the end was lost, and another came", at(9, 1, 9), stream(12, 8, 0, 12), true, 7},
+		{"the same, and more than one page of it", at(9, 0, 9), stream(99, 8, 2, 12), true, 2},
 		{"begun anew", at(9, 0, 9), stream(0, 0, 0), true, 0},
+		{"begun anew, and written to since", at(9, 0, 9), stream(12, 2, 0, 11, 12), true, 0},
 		{"after an ID", at(5, 1, unknown), stream(9, 9, 4, 5, 6), false, unknown},
 		{"after an ID that is gone", at(5, 1, unknown), stream(9, 9, 5, 6), true, unknown},
 		{"by a time", at(5, 0, unknown), stream(9, 9, 5, 6), false, unknown},

@@ -224,6 +224,12 @@ func (s *spot) locate(f stretch) (missing bool) {
 		return true
 	case present:
 		return false
+	case s.number > f.added:
+		// The same, and it was written to since.
+		if s.number = f.gone; !f.cut {
+			s.number = f.added - int64(len(f.entries))
+		}
+		return true
 	case s.entryID == entryID{} && s.number == unknown:
 		s.number = f.gone
 		return false

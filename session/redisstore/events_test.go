@@ -136,6 +136,16 @@ func TestStoreThatForgets(t *testing.T) {
 	after = log.follow(after, true)
 	log.write(0, "5-0", "first")
 	log.follow(after, false, "first")
+
+	// The same, and somebody signs in before the reader looks: by the clock all seems to be well.
+	log.write(0, "6-0", "second")
+	after = log.follow(after, false, "first", "second")
+	if err := log.client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	log.write(0, "7-0", "third")
+	after = log.follow(after, true, "third")
+	log.follow(after, false)
 }
 
 // TestTrimmedByCount writes more than is kept.
