@@ -185,6 +185,7 @@ func TestGates(t *testing.T) {
 
 			t.Run("who it is", g.testIdentity)
 			t.Run("who it is not", g.testForgery)
+			t.Run("what is for one hop", g.testHopByHop)
 			t.Run("any request", g.testRequests)
 			t.Run("an end", g.testEnd)
 			t.Run("WebSocket", g.testWebSocket)

@@ -97,6 +97,28 @@ func (g *gated) testForgery(t *testing.T) {
 	}
 }
 
+// testHopByHop says that the gate's own headers are for the next hop alone. A proxy that believes it removes them, and
+// the app takes the request for somebody's without a session.
+func (g *gated) testHopByHop(t *testing.T) {
+	status, opened := call(t, http.DefaultClient, "POST", g.hub+"/v1/admin/sessions", map[string]any{
+		"user": "bob", "device": map[string]string{"id": "d"}, "attributes": map[string]string{"a": "b"}})
+	if status != http.StatusCreated {
+		t.Fatalf("open a session: %d %v", status, opened)
+	}
+	id := opened["session"].(map[string]any)["id"]
+	for _, options := range []string{
+		"X-Session-User", "close, x-session-user,X-Session-Id , X-SESSION-DEVICE\t,X-Session-Attributes",
+	} {
+		header := cookie(opened["token"].(string))
+		header.Set("Connection", options)
+		got := g.passed(t, "GET", "/page", header, nil).Header
+		if got.Get("X-Session-User") != "bob" || got.Get("X-Session-Id") != id || got.Get("X-Session-Device") != "d" ||
+			got.Get("X-Session-Attributes") != "a=b" {
+			t.Errorf("Connection: %s: the app got %v", options, got)
+		}
+	}
+}
+
 // testRequests lets requests of all kinds pass as they are.
 func (g *gated) testRequests(t *testing.T) {
 	token := openSession(t, g.hub, "carol")
