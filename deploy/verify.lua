@@ -3,10 +3,11 @@
 
 local timeout = 3000 -- milliseconds; a hub answers within 2 seconds
 
+-- HAProxy counts from 0, and Lua from 1. The order stays: of two tokens the hub takes the first.
 local function list(values)
     local all = {}
-    for _, value in pairs(values or {}) do
-        all[#all + 1] = value
+    for i = 0, values and #values or -1 do
+        all[i + 1] = values[i]
     end
     return all
 end

@@ -129,6 +129,8 @@ func (g *gated) testRequests(t *testing.T) {
 			g.passed(t, method, "/page", header, []byte("a=b"))
 		}
 	}
+	// Of two tokens the first one counts, as at the hub itself.
+	g.passed(t, "GET", "/", http.Header{"Cookie": {"hub_session=" + token, "hub_session=stale"}}, nil)
 	// The app's URLs are the app's.
 	for _, path := range []string{"/a/b?token=x&access_token=" + token, "/?active=0", "/%C3%A9%20/x?y=%2F", "/v2/session"} {
 		if got := g.passed(t, "GET", path, bearer(token), nil); got.URI != path {
