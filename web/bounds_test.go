@@ -2,11 +2,14 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sessionhub/sessionhub/hub"
 )
 
 // TestDocumentedBoundsHold sends each request of the document as its example has it, with one thing wrong that the
@@ -122,4 +125,41 @@ func with(example any, path []string, value any) any {
 		at[last] = value
 	}
 	return object
+}
+
+// TestDocumentedRefusalsHappen provokes on each route the refusals that routes have in common, where the document
+// tells of them.
+func TestDocumentedRefusalsHappen(t *testing.T) {
+	s := newSite(t)
+	c := readContract(t, unwatched(t, newMemory(), nil))
+	token, _ := s.open("alice")
+	large := strings.Repeat(" ", 64<<10+1)
+	for path, methods := range c.paths {
+		for method, op := range methods {
+			if path == "/v1/oidc/backchannel-logout" {
+				continue // without a provider it is not there; its own tests have one
+			}
+			secret := []string{"Authorization", "Bearer " + token}
+			if len(op.Security) > 0 && op.Security[0]["apiKey"] != nil {
+				secret[1] = "Bearer " + apiKey
+			}
+			address := strings.NewReplacer("{user}", "alice", "{id}", "c2a9e1b4-52d7-4a86-8f3e-0b7d6c5a4932", "{type}", "x").Replace(path)
+			refused := func(status int, query, body string, headers ...string) {
+				t.Helper()
+				if _, told := op.Responses[fmt.Sprint(status)]; told {
+					s.do(strings.ToUpper(method), address+query, body, headers...).want(status)
+				}
+			}
+			refused(http.StatusBadRequest, "?token=x", "", secret...)
+			refused(http.StatusForbidden, "", "", "Sec-Fetch-Site", "cross-site", "Cookie", "hub_session=x",
+				"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+				"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", hub.Subprotocol,
+				"Origin", "https://elsewhere.example")
+			refused(http.StatusRequestEntityTooLarge, "", large, secret...)
+			refused(http.StatusUnsupportedMediaType, "", "x", append(secret, "Content-Type", "text/plain")...)
+			if len(op.Security) > 0 { // elsewhere it is for wrong passwords and the like
+				refused(http.StatusUnauthorized, "", "")
+			}
+		}
+	}
 }
