@@ -99,8 +99,7 @@ func (f *configFile) check(command *kong.Node) error {
 		}
 	}
 	if first > 0 {
-		return fmt.Errorf("%s:%d: unknown key %q; the keys are the flags of `hub %s --help`",
-			f.path, first, name, command.Name)
+		return fmt.Errorf("%s:%d: unknown key %q; the keys are the flags of `hub serve --help`", f.path, first, name)
 	}
 	return nil
 }
@@ -118,10 +117,10 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	if err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", f.path, value.line, err)
 	}
-	// Kong would parse it too, but its error could not name the line.
+	// Kong would parse it too, but its error could not name the line. It names the flag by itself, once.
 	trial := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(kong.Scan().PushTyped(text, kong.FlagValueToken), trial); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", f.path, value.line, err)
+		return nil, fmt.Errorf("%s:%d: %s", f.path, value.line, strings.TrimPrefix(err.Error(), "--"+flag.Name+": "))
 	}
 	return text, nil
 }

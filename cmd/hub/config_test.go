@@ -132,7 +132,7 @@ log-level: debug
 			NotifyTypes:         []string{"session.created", "session.ended:idle"},
 		},
 		eventFlags: eventFlags{EventsKeep: 5000, EventsAge: 24 * time.Hour},
-		logFlags:   logFlags{LogFormat: "json", LogLevel: slog.LevelDebug},
+		logFlags:   logFlags{LogFormat: "json", LogLevel: logLevel{slog.LevelDebug}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -150,6 +150,7 @@ func TestConfigFileIsRefused(t *testing.T) {
 		{"the file itself", "config: other.yaml", []string{"hub.yaml:1", `"config"`}},
 		{"help", "help: true", []string{"hub.yaml:1", `"help"`}},
 		{"a number that is none", "policy: evict\n\nlimit: two", []string{"hub.yaml:3", "--limit"}},
+		{"a level that is none", "log-level: loud", []string{"hub.yaml:1: \"loud\": want debug"}},
 		{"a duration without a unit", "drain: 20", []string{"hub.yaml:1", "--drain"}},
 		{"a kind's limit that is none", "limit-kind:\n  web: x", []string{"hub.yaml:1", "--limit-kind"}},
 		{"a network that is none", "trusted-proxy: [10.0.0.0/99]", []string{"hub.yaml:1", "10.0.0.0/99"}},
@@ -284,4 +285,16 @@ func TestEveryServeFlagHasItsVariable(t *testing.T) {
 		return
 	}
 	t.Error("there is no serve")
+}
+
+// TestFlagIsNamedOnce wants a fault of the file told in one piece: the flag, the line, and what it should be.
+func TestFlagIsNamedOnce(t *testing.T) {
+	_, err := parseLine(t, "notify", "test", "--config", configure(t, "webhook-allow-private: perhaps"))
+	if err == nil || strings.Count(err.Error(), "--webhook-allow-private") != 1 {
+		t.Errorf("got %v", err)
+	}
+	_, err = parseLine(t, "notify", "test", "--config", configure(t, "webhooks: https://a.example"))
+	if err == nil || !strings.Contains(err.Error(), "`hub serve --help`") {
+		t.Errorf("got %v, want where the keys are listed", err)
+	}
 }

@@ -52,7 +52,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 		apiKeys:                  keys,
 		maxConnectionsPerSession: 20,
 		drain:                    200 * time.Millisecond,
-		log:                      logFlags{LogLevel: slog.LevelWarn}.logger(std.err),
+		log:                      logFlags{LogLevel: logLevel{slog.LevelWarn}}.logger(std.err),
 	})
 	if err != nil {
 		return err

@@ -67,6 +67,7 @@ func run(args []string, std streams) int {
 func newParser(line *program, std streams) *kong.Kong {
 	return kong.Must(line, kong.Name("hub"), kong.Writers(std.out, std.err),
 		kong.WithHyphenPrefixedParameters(true), // --limit -1
+		kong.Help(printHelp),
 		kong.Description("Session Hub: a user's new device takes the place of the old one, which is told at once."))
 }
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sessionhub/sessionhub/notify"
@@ -33,6 +35,12 @@ func (f *notifyFlags) notify() (notify.Options, error) {
 	}
 	if _, err := notify.New(o); err != nil {
 		return o, badUsage("%s", err)
+	}
+	if len(o.Webhooks) == 0 && len(o.Secrets) > 0 {
+		return o, badUsage("--webhook-secret signs what goes to webhooks: give --webhook URL with it")
+	}
+	if len(o.Webhooks)+len(o.Channels) == 0 && len(o.Types) > 0 {
+		return o, badUsage("--notify-types says what is told, and nobody is: give --webhook URL or --notify URL with it")
 	}
 	return o, nil
 }
@@ -80,6 +88,27 @@ func (c *notifyTestCommand) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("%d of %d tests were not delivered", bad, len(results))
 	}
 	return nil
+}
+
+// Help says what the list of flags leaves out.
+func (c *notifyTestCommand) Help() string { return withServeFlags }
+
+// Help says what the list of flags leaves out.
+func (c *notifyEnableCommand) Help() string { return withServeFlags }
+
+const withServeFlags = "The other flags of hub serve may be given too, so that its --config and environment serve here."
+
+// printHelp prints the help of a command: for those of notify, with the flags alone that matter to them.
+func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
+	if command := ctx.Selected(); command != nil && command.Parent.Name == "notify" {
+		for _, flag := range command.Flags {
+			store := command.Name == "enable" && (flag.Name == "redis" || flag.Name == "data")
+			shown := store || slices.Contains([]string{"help", "config", "webhook", "webhook-secret",
+				"webhook-allow-private", "notify", "log-format", "log-level"}, flag.Name)
+			flag.Hidden = !shown
+		}
+	}
+	return kong.DefaultHelpPrinter(o, ctx)
 }
 
 // endpoints returns the notifier that serve would have, which must not be without endpoints.

@@ -276,6 +276,18 @@ func TestNotifyTest(t *testing.T) {
 	}
 }
 
+// TestNotifyHelp wants the help of each command to show the flags that matter to it, and no others.
+func TestNotifyHelp(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{"test": "--webhook=URL", "enable": "--redis=URL"} {
+		code, said := runRefused(t, "notify", command, "--help")
+		if code != exitOK || !strings.Contains(said, want) || !strings.Contains(said, "--config") ||
+			strings.Contains(said, "--idle-timeout") {
+			t.Errorf("hub notify %s --help: exit code %d:\n%s", command, code, said)
+		}
+	}
+}
+
 // body returns what a page says.
 func body(t *testing.T, url string) string {
 	t.Helper()

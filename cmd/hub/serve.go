@@ -141,6 +141,9 @@ func (c *serveCommand) signIn(o *nodeOptions) (err error) {
 // singleSignOn checks what is said of the OpenID provider.
 func (c *serveCommand) singleSignOn(o *nodeOptions) error {
 	if c.OIDCIssuer == "" && c.OIDCAudience == "" {
+		if c.OIDCUserClaim != "" && c.OIDCUserClaim != "sub" {
+			return badUsage("--oidc-user-claim needs a provider: give --oidc-issuer and --oidc-audience with it")
+		}
 		return nil
 	}
 	if c.OIDCIssuer == "" || c.OIDCAudience == "" {
