@@ -11,8 +11,10 @@ const (
 	KeepEnded = 20
 	// KeepEndedFor is how long it remembers them.
 	KeepEndedFor = 7 * 24 * time.Hour
-	// TicketLifetime is how long the question of a ticket stays open.
+	// TicketLifetime is how long the question of a ticket stays open, and AskingLifetime how long a login waits for an
+	// answer that makes room, however often the question is put again: what vouched for its user gets old.
 	TicketLifetime = 2 * time.Minute
+	AskingLifetime = 10 * time.Minute
 	// maxTickets is how many questions may be open at a time; the oldest gives way.
 	maxTickets = 8
 )
@@ -38,6 +40,8 @@ type Ticket struct {
 	Request   Request   `json:"request" cbor:"3,keyasint"`
 	// Rule is the one that the login came under, without the limits of the user and of the login.
 	Rule Rule `json:"rule" cbor:"4,keyasint"`
+	// AskedAt is when the question was put for the first time.
+	AskedAt time.Time `json:"asked_at,omitzero" cbor:"5,keyasint,omitzero"`
 }
 
 // Request is a login whose user has been authenticated.
@@ -59,6 +63,8 @@ type Request struct {
 	End []ID `json:"-" cbor:"-"`
 	// Ticket is the digest of the ticket that is issued if the user must choose.
 	Ticket Digest `json:"-" cbor:"-"`
+
+	askedAt time.Time // when the question was first put that this answers; zero is that it answers none
 }
 
 // Verdict is what became of a login.
@@ -119,7 +125,7 @@ func (a Account) Admit(req Request, standard Rule, now time.Time) (Account, Outc
 			return a, out
 		}
 		out.Verdict = Challenged
-		out.Ticket = Ticket{Digest: req.Ticket, ExpiresAt: now.Add(TicketLifetime), Request: req, Rule: standard}
+		out.Ticket = req.question(standard, now)
 		a.Tickets = append(slices.Clone(a.Tickets), out.Ticket)
 		a.Tickets = a.Tickets[max(0, len(a.Tickets)-maxTickets):]
 		return a, out
@@ -210,6 +216,20 @@ type Choice struct {
 	Next       Digest
 }
 
+// question returns the ticket of a login that must choose.
+func (req Request) question(standard Rule, now time.Time) Ticket {
+	asked := req.askedAt
+	if asked.IsZero() {
+		asked = now
+	}
+	req.askedAt = time.Time{} // it is the ticket's
+	t := Ticket{Digest: req.Ticket, ExpiresAt: now.Add(TicketLifetime), Request: req, Rule: standard, AskedAt: asked}
+	if last := asked.Add(AskingLifetime); last.Before(t.ExpiresAt) {
+		t.ExpiresAt = last
+	}
+	return t
+}
+
 // Choose spends a ticket and does what the user chose. It reports false if the ticket is not open: spent,
 // expired or never issued. The limits are those of now: they may have changed since the question was put. The policy is
 // still Ask, whatever it has become: who was asked may answer.
@@ -230,6 +250,7 @@ func (a Account) Choose(choice Choice, now time.Time) (Account, Outcome, bool) {
 	req.User, req.Credential, req.Ticket = a.User, choice.Credential, choice.Next
 	req.Force, req.End = true, choice.End
 	req.Limits.Policy = Ask
+	req.askedAt = ticket.AskedAt
 	a, out := a.Admit(req, ticket.Rule, now)
 	return a, out, true
 }

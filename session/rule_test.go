@@ -205,3 +205,35 @@ func TestRuleValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestQuestionsEnd answers each question such that it is put again. That does not keep a login waiting for ever.
+func TestQuestionsEnd(t *testing.T) {
+	rule := session.Rule{Limit: 1, Policy: session.Ask}
+	login := func(device string) session.Request {
+		return session.Request{
+			User: "alice", Credential: session.Credential{ID: newID()}, Ticket: session.Digest{1},
+			Device: session.Device{ID: device, Kind: session.Web},
+		}
+	}
+	a, _ := (session.Account{}).Admit(login("old"), rule, start)
+	a, out := a.Admit(login("new"), rule, start)
+	now := start
+	for n := byte(1); ; n++ {
+		now = now.Add(session.TicketLifetime - time.Second)
+		choice := session.Choice{
+			Ticket: session.Digest{n}, Next: session.Digest{n + 1}, Force: true, End: []session.ID{newID()},
+			Credential: session.Credential{ID: newID()},
+		}
+		var open bool
+		if a, out, open = a.Choose(choice, now); !open {
+			break
+		}
+		if out.Verdict != session.Challenged || now.Sub(start) >= session.AskingLifetime {
+			t.Fatalf("verdict %v after %s, want the question put again until %s", out.Verdict, now.Sub(start),
+				session.AskingLifetime)
+		}
+	}
+	if left := session.AskingLifetime - now.Sub(start); left > session.TicketLifetime {
+		t.Errorf("the last ticket was good for too short: %s were left", left)
+	}
+}

@@ -14,8 +14,8 @@ import (
 const MaxSSOLifetime = 30 * 24 * time.Hour
 
 // signOutKept is for how long a sign-out at the provider keeps out logins that were vouched for before: longer than
-// any token is taken, and a ticket's question stays open.
-const signOutKept = 15 * time.Minute
+// any token is taken, and then a login waits for an answer (AskingLifetime).
+const signOutKept = 30 * time.Minute
 
 // How a Registry refuses what a provider's tokens ask for.
 var (

@@ -83,7 +83,7 @@ func (s *server) loginRoutes() []route {
 			refuses(errNoPasswords, errCredentials, tooMany(30*time.Second), errBusy, exampleChoice(), exampleAtLimit()),
 		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).
 			says("A ticket is good once, and for two minutes. Where the named sessions do not make room, the question is "+
-				"put again with another ticket.").
+				"put again with another ticket, for ten minutes in all.").
 			takes(choiceInput{Ticket: exampleTicket, Force: examplePointer(true), End: []session.ID{exampleOtherID}}).
 			gives(http.StatusCreated, "Room was made, and the user is signed in.", exampleOpened, cookieSet).
 			gives(http.StatusNoContent, "The old sessions stay, and no new one was opened.", nil).
