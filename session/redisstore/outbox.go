@@ -29,11 +29,10 @@ const (
 
 var _ session.Outbox = (*Store)(nil)
 
-// gathered is how far this process has seen the streams taken.
+// gathered is whether this process has seen to the groups.
 type gathered struct {
 	mu     sync.Mutex
-	opened bool                   // guarded by mu
-	last   [session.Shards]string // guarded by mu: the ID of the last entry
+	opened bool // guarded by mu
 }
 
 // queueKeys returns the keys of an endpoint's queue, as all scripts take them.
@@ -51,13 +50,16 @@ func (s *Store) Gather(ctx context.Context, limit int, route func(session.Event)
 	if err := s.openGroups(ctx); err != nil {
 		return 0, err
 	}
-	entries, err := s.takeEntries(ctx, int64(limit+session.Shards-1)/session.Shards)
+	entries, gone, err := s.takeEntries(ctx, int64(limit+session.Shards-1)/session.Shards)
 	if err != nil {
 		return 0, err
 	}
 	taken := 0
 	queues := make(map[string][]any) // by endpoint: ID, body, ID, body…
 	var broken error
+	if gone > 0 {
+		broken = fmt.Errorf("redis: %d entries were forgotten by the log before they were queued", gone)
+	}
 	for shard := range entries {
 		for _, entry := range entries[shard] {
 			events, err := eventsOf(shard, entry)
@@ -89,34 +91,32 @@ func (s *Store) openGroups(ctx context.Context) error {
 	if s.outbox.opened {
 		return nil
 	}
-	now, err := s.client.Time(ctx).Result()
-	if err != nil {
-		return unavailable(err)
-	}
 	pipeline := s.client.Pipeline()
 	for shard := range s.shards {
 		pipeline.XGroupCreateMkStream(ctx, s.shards[shard].events, group, "$")
 	}
 	cmds, _ := pipeline.Exec(ctx)
-	for shard, cmd := range cmds {
+	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
 			return unavailable(err)
 		}
-		s.outbox.last[shard] = strconv.FormatInt(now.UnixMilli(), 10)
 	}
 	s.outbox.opened = true
 	return nil
 }
 
 // takeEntries returns what was left lying for too long, and then what is new, of each shard. A group that has gone
-// with its stream is made again from where this process saw it last.
-func (s *Store) takeEntries(ctx context.Context, count int64) (entries [session.Shards][]redis.XMessage, err error) {
+// has gone with its stream, and all that is in the one there is now is new. Of what was left lying, gone are those that
+// the log has forgotten meanwhile.
+func (s *Store) takeEntries(ctx context.Context, count int64) (
+	entries [session.Shards][]redis.XMessage, gone int, err error,
+) {
 	pipeline := s.client.Pipeline()
-	var left [session.Shards]*redis.XAutoClaimCmd
+	var left [session.Shards]*redis.XAutoClaimWithDeletedCmd
 	var fresh [session.Shards]*redis.XStreamSliceCmd
 	for shard := range s.shards {
 		stream := s.shards[shard].events
-		left[shard] = pipeline.XAutoClaim(ctx, &redis.XAutoClaimArgs{
+		left[shard] = pipeline.XAutoClaimWithDeleted(ctx, &redis.XAutoClaimArgs{
 			Stream: stream, Group: group, Consumer: consumer, MinIdle: session.GatherAgainAfter, Start: "0", Count: count,
 		})
 		fresh[shard] = pipeline.XReadGroup(ctx, &redis.XReadGroupArgs{
@@ -125,38 +125,28 @@ func (s *Store) takeEntries(ctx context.Context, count int64) (entries [session.
 	}
 	pipeline.Exec(ctx) // each command keeps its own error
 	for shard := range s.shards {
-		again, _, err := left[shard].Result()
+		again, _, deleted, err := left[shard].Result()
 		if err == nil {
+			gone += len(deleted)
 			entries[shard] = again
 			var streams []redis.XStream
 			streams, err = fresh[shard].Result()
 			for _, stream := range streams {
 				entries[shard] = append(entries[shard], stream.Messages...)
-				s.sawLast(shard, stream.Messages)
 			}
 		}
 		if redis.HasErrorPrefix(err, "NOGROUP") {
 			err = s.reopenGroup(ctx, shard)
 		}
 		if err != nil && !errors.Is(err, redis.Nil) {
-			return entries, unavailable(err)
+			return entries, gone, unavailable(err)
 		}
 	}
-	return entries, nil
-}
-
-func (s *Store) sawLast(shard int, messages []redis.XMessage) {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	if len(messages) > 0 {
-		s.outbox.last[shard] = messages[len(messages)-1].ID
-	}
+	return entries, gone, nil
 }
 
 func (s *Store) reopenGroup(ctx context.Context, shard int) error {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	err := s.client.XGroupCreateMkStream(ctx, s.shards[shard].events, group, s.outbox.last[shard]).Err()
+	err := s.client.XGroupCreateMkStream(ctx, s.shards[shard].events, group, "0").Err()
 	if redis.HasErrorPrefix(err, "BUSYGROUP") {
 		return nil
 	}
