@@ -222,22 +222,49 @@ func (s *Store) acknowledge(ctx context.Context, entries *[session.Shards][]redi
 	return nil
 }
 
-// Claim implements session.Outbox.
+// claimBatch is how many deliveries are claimed at a time, so that no script takes long.
+const claimBatch = 500
+
+// Claim implements session.Outbox. Where it holds the endpoint, it is let through by what it holds it with.
 func (s *Store) Claim(ctx context.Context, endpoint string, claim session.Claim) ([]session.Delivery, error) {
 	if err := claim.Validate(); err != nil {
 		return nil, err
 	}
-	reply, err := s.beats.run(ctx, claimScript, queueKeys(endpoint),
-		claim.Limit, claim.Lease.Milliseconds(), claim.Hold.Milliseconds())
-	if err != nil {
-		return nil, err
+	var all []session.Delivery
+	own := ""
+	for left, hold := claim.Limit, claim.Hold; left > 0; hold = 0 {
+		batch := min(left, claimBatch)
+		reply, err := s.beats.run(ctx, claimScript, queueKeys(endpoint),
+			batch, claim.Lease.Milliseconds(), hold.Milliseconds(), own)
+		if err != nil && len(all) > 0 {
+			return all, nil // they are the caller's; the others stay where they are
+		}
+		if err != nil {
+			return nil, err
+		}
+		parts, ok := reply.([]any)
+		if !ok || len(parts)%4 != 1 {
+			return nil, fmt.Errorf("redis: a claim answered with %T", reply)
+		}
+		claimed, err := s.readClaim(ctx, endpoint, parts)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, claimed...)
+		if len(parts)/4 < batch {
+			break
+		}
+		if now, _ := parts[0].(int64); hold > 0 {
+			own = strconv.FormatInt(now+hold.Milliseconds(), 10)
+		}
+		left -= batch
 	}
-	parts, ok := reply.([]any)
-	if !ok || len(parts)%4 != 1 {
-		return nil, fmt.Errorf("redis: a claim answered with %T", reply)
-	}
+	return all, nil
+}
+
+// readClaim reads what the script answered: the time, and of each delivery its ID, body, attempts and time.
+func (s *Store) readClaim(ctx context.Context, endpoint string, parts []any) (claimed []session.Delivery, err error) {
 	now, _ := parts[0].(int64)
-	var claimed []session.Delivery
 	for i := 1; i < len(parts); i += 4 {
 		id, _ := parts[i].(string)
 		body, _ := parts[i+1].(string)
@@ -247,7 +274,7 @@ func (s *Store) Claim(ctx context.Context, endpoint string, claim session.Claim)
 		if err != nil || len(events) != 1 {
 			// It can only have been written by another version, and would come again for ever.
 			if err := s.Done(ctx, endpoint, id); err != nil {
-				return claimed, err
+				return nil, err
 			}
 			continue
 		}

@@ -346,13 +346,17 @@ func outboxBound(k *outboxKit) {
 	if q := k.queue("one"); q.Waiting != session.MaxQueue || q.Lost != more {
 		k.Fatalf("%d are waiting and %d lost, want %d and %d", q.Waiting, q.Lost, session.MaxQueue, more)
 	}
-	claimed := k.claim("one", session.Claim{Limit: 2 * session.MaxQueue, Lease: time.Minute})
+	// However the store goes about it, a hold comes after what the claim itself hands out.
+	claimed := k.claim("one", session.Claim{Limit: 2 * session.MaxQueue, Lease: time.Minute, Hold: time.Minute})
 	if len(claimed) != session.MaxQueue {
 		k.Fatalf("%d deliveries, want %d", len(claimed), session.MaxQueue)
 	}
 	k.must(k.OutboxHarness.Store.Done(k.ctx, "one", idsOf(claimed)...))
 	k.write("a")
 	k.gather(toOne)
+	k.wantClaim("one")
+	_, err := k.OutboxHarness.Store.Enable(k.ctx, "one")
+	k.must(err)
 	k.wantClaim("one", "a")
 }
 
