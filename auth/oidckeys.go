@@ -210,7 +210,9 @@ func (s *keySource) fetch(ctx context.Context) (*keyring, error) {
 	if err := provider.Claims(&about); err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	if err := checkProviderURL(about.Keys); err != nil {
+	// Where the issuer's address has no query, that of its keys may: some providers name the policy or the app there.
+	keys, _, _ := strings.Cut(about.Keys, "?")
+	if err := checkProviderURL(keys); err != nil {
 		return nil, fmt.Errorf("discovery: jwks_uri: %w", err)
 	}
 	if len(about.Algorithms) == 0 {

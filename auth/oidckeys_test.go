@@ -273,3 +273,15 @@ func TestKeysOfKindsThatAreNotKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestKeysAtAnAddressWithAQuery are taken, as Microsoft has them for some policies.
+func TestKeysAtAnAddressWithAQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider, sign := newScript(t)
+		provider.discovery = strings.Replace(provider.discovery, `/keys"`, `/keys?p=policy"`, 1)
+		verifier := newOIDC(t, auth.OIDCOptions{Issuer: scriptIssuer, Transport: provider})
+		if _, err := verifier.Verify(t.Context(), sign(), ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
