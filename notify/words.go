@@ -141,7 +141,7 @@ var lookalikes = map[rune]rune{
 }
 
 // plain makes a text that somebody else has chosen harmless in a message of any channel: one line of at most max
-// characters, in which nothing is markup, calls anybody, or shows other than it is written.
+// characters, in which nothing is markup, calls anybody, is an address to click on, or shows other than it is written.
 func plain(text string, max int) string {
 	var out strings.Builder
 	n, before := 0, ' '
@@ -156,6 +156,8 @@ func plain(text string, max int) string {
 			out.WriteRune(other)
 		case r == '@' && calls(before, text[i+1:]):
 			out.WriteRune('＠')
+		case r == ':' && strings.HasPrefix(text[i+1:], "//"):
+			out.WriteRune('：')
 		case r != ' ' && !unicode.IsGraphic(r) || r == utf8.RuneError || unicode.Is(unicode.Zs, r) && r != ' ':
 			out.WriteRune('�')
 		default:
