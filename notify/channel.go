@@ -67,6 +67,20 @@ func parseChannel(address string, client *http.Client) (*channel, error) {
 	return c, nil
 }
 
+// withPassword are the services whose address may have a password that a person has chosen.
+var withPassword = []string{"smtp", "matrix", "ntfy", "mqtt", "mqtts"}
+
+// identity returns what tells the channel from others: its address, without a password that could be guessed, and be
+// known to be right by a hash of it.
+func (c *channel) identity() string {
+	u, err := url.Parse(c.address)
+	if err != nil || u.User == nil || !slices.Contains(withPassword, c.scheme) {
+		return c.address
+	}
+	u.User = url.User(u.User.Username())
+	return u.String()
+}
+
 // newServices returns all services, which speak HTTP by the given client.
 func newServices(client *http.Client) *router.ServiceRouter {
 	services, err := router.NewWithOptions(nil, types.SenderOptions{HTTPClient: client})
@@ -105,7 +119,12 @@ func (c *channel) send(ctx context.Context, m message) error {
 // try sends a message by a service of its own, as a service keeps what it was last told.
 func (c *channel) try(m message) error {
 	w := &witness{next: c.client.Transport, failed: make(map[string]error)}
-	service, err := newServices(&http.Client{Timeout: c.client.Timeout, Transport: w}).Locate(c.address)
+	client := &http.Client{
+		Timeout: c.client.Timeout, Transport: w,
+		// A redirect would turn the message into a question, which is answered with 200, or take its secrets elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	service, err := newServices(client).Locate(c.address)
 	if err != nil {
 		return err
 	}
@@ -128,7 +147,7 @@ type witness struct {
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := w.next.RoundTrip(r)
 	failure := err
-	if err == nil && resp.StatusCode >= 400 {
+	if err == nil && resp.StatusCode >= 300 {
 		failure = fmt.Errorf("the service answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	w.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -218,6 +219,28 @@ func TestWitness(t *testing.T) {
 		}
 		if (w.err() != nil) != bad {
 			t.Errorf("with %v to come: %v", statuses, w.err())
+		}
+	}
+}
+
+// A redirect would be followed without the message, and answered with 200.
+func TestChannelsAreNotRedirected(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var asked []string
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			asked = append(asked, r.Method+" "+r.URL.Host)
+			resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader("{}"))}
+			if r.URL.Host == "a.example" {
+				resp.StatusCode = status
+				resp.Header.Set("Location", "https://b.example/")
+			}
+			return resp, nil
+		})}
+		c, err := parseChannel("generic+https://a.example/hunter2", client)
+		must(t, err)
+		err = c.send(t.Context(), message{text: "x"})
+		if err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) || len(asked) != 1 {
+			t.Errorf("%d: %v, after %q", status, err, asked)
 		}
 	}
 }

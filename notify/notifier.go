@@ -53,7 +53,7 @@ type Notifier struct {
 }
 
 // endpoint is what webhooks and channels have in common. Its name shows no secret: the host or the service, and the
-// beginning of a hash of the whole address.
+// beginning of a hash of the address, in which there may be long random words, and no password of a person's.
 type endpoint struct {
 	name   string
 	wake   chan struct{} // has room for one: there may be something to do
@@ -142,7 +142,7 @@ func (n *Notifier) addChannels(o Options) error {
 		if err != nil {
 			return fmt.Errorf("--notify, number %d: %w", i+1, err)
 		}
-		n.channels = append(n.channels, &channelLane{endpoint: newEndpoint(c.scheme, address), n: n, channel: c})
+		n.channels = append(n.channels, &channelLane{endpoint: newEndpoint(c.scheme, c.identity()), n: n, channel: c})
 	}
 	return nil
 }

@@ -278,4 +278,15 @@ func TestEndpointsShowNoSecrets(t *testing.T) {
 		names[0] == names[1] || strings.Contains(strings.Join(names, " "), "hunter") {
 		t.Errorf("endpoints %q", names)
 	}
+	// Names are in the metrics: whoever reads them must not be able to try passwords.
+	other, err := New(Options{Channels: []string{"smtp://u:hunter3@h/?from=a@example.com&to=b@example.com"}})
+	must(t, err)
+	if name := other.Endpoints()[0]; name != names[2] {
+		t.Errorf("with another password it is %s, not %s", name, names[2])
+	}
+	other, err = New(Options{Channels: []string{"smtp://v:hunter2@h/?from=a@example.com&to=b@example.com"}})
+	must(t, err)
+	if name := other.Endpoints()[0]; name == names[2] {
+		t.Errorf("with another user it is still %s", name)
+	}
 }
