@@ -72,6 +72,7 @@ func (c *Conn) Serve(ws *websocket.Conn, wire *Wire) {
 	if bye == nil {
 		c.phase = open
 		if err := wire.text(ws, hello.message); err != nil {
+			hello.missedAt = time.Time{} // it has not heard of it
 			wire.Close()
 		}
 		c.setAlarmLocked(sooner(together(c.hub.wheel.now()+rand.N(pingEvery)), c.leaveAt))

@@ -61,7 +61,7 @@ type (
 		ServerTime    session.Timestamp `json:"server_time"`
 		IdleTimeoutMS int64             `json:"idle_timeout_ms" doc:"How long the session lives without activity; 0 is for ever."`
 
-		MissedAt *session.Timestamp `json:"missed_at,omitempty" doc:"When the last message that is lost to this session was sent; absent, none is."`
+		MissedAt *session.Timestamp `json:"missed_at,omitempty" doc:"When messages to this session were last lost; absent, none were."`
 	}
 
 	// revoked says that the session has ended. A terminal close code follows.

@@ -302,6 +302,25 @@ func TestALossIsToldThoughTheStoreWasAway(t *testing.T) {
 	})
 }
 
+// A welcome that did not get through has told nobody of a loss: the next one does.
+func TestALossIsToldByAWelcomeThatArrives(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		cred := s.login("alice", "laptop")
+		silent := s.silent(cred)
+		s.push("alice", session.ID{}, `1`)
+		synctest.Wait()
+		silent.Close()
+		time.Sleep(5 * time.Second)
+		deaf, _ := s.handshake(cred)
+		time.Sleep(10 * time.Second) // until the deadline for the welcome has passed
+		deaf.Close()
+		time.Sleep(5 * time.Second)
+		if s.missed(cred) == nil {
+			t.Error("it is not told")
+		}
+	})
+}
+
 // A connection that is drained, or that its client closes, before all has been sent to it has missed the rest.
 func TestWhatWaitsAtACloseIsMissed(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
