@@ -303,8 +303,8 @@ func TestNoSessionOutlivesItsSignOut(t *testing.T) {
 			rush.Go(func() {
 				req := vouched(fmt.Sprint("user ", i%3), fmt.Sprint("subject ", i%3), id)
 				_, err := registries[n%2].LoginSSO(t.Context(), req, many, newVoucher())
-				if err != nil && !errors.Is(err, session.ErrProviderSession) {
-					t.Error(err)
+				if err != nil && !errors.Is(err, session.ErrProviderSession) && !errors.Is(err, session.ErrUnavailable) {
+					t.Error(err) // a store that is not available is a slow machine's
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -314,7 +314,11 @@ func TestNoSessionOutlivesItsSignOut(t *testing.T) {
 			})
 		}
 		rush.Go(func() {
-			_, err := registries[i%2].SignOut(t.Context(), newSignOut("", id), session.Ending{Reason: session.SignedOut})
+			out, why := newSignOut("", id), session.Ending{Reason: session.SignedOut}
+			_, err := registries[i%2].SignOut(t.Context(), out, why)
+			for errors.Is(err, session.ErrUnavailable) { // the provider sends it again
+				_, err = registries[i%2].SignOut(t.Context(), out, why)
+			}
 			if err != nil {
 				t.Error(err)
 			}
