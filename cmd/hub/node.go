@@ -122,15 +122,20 @@ func newNode(o nodeOptions) (n *node, err error) {
 	if err != nil {
 		return nil, errors.Join(err, back.close())
 	}
-	return &node{o: o, backend: back, oidc: provider, hub: live, tell: tell, server: &http.Server{
+	return &node{o: o, backend: back, oidc: provider, hub: live, tell: tell, server: newServer(handler, o.log)}, nil
+}
+
+// newServer bounds what a client may take of the hub's time and memory.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       keepAliveTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
-	}}, nil
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // newProvider returns what verifies the tokens of the OpenID provider, or nil where there is none. It asks it nothing.
