@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -208,6 +209,17 @@ func (g *gated) testOwnAPI(t *testing.T) {
 	openSession(t, g.front, "frank")
 	wantSuperseded(t, ws)
 	g.stopped(t, "GET", bearer(token), nil, http.StatusUnauthorized, "superseded")
+
+	// The SDK comes from the hub and needs no session; what is near it is the app's.
+	resp, source := g.ask(t, "GET", "/sdk/sessionhub.js", nil, nil)
+	if resp.StatusCode != http.StatusOK || !bytes.Contains(source, []byte("connect")) {
+		t.Errorf("the SDK: status %d: %.40s", resp.StatusCode, source)
+	}
+	for _, path := range []string{"/sdk/sessionhub.js/x", "/sdk/", "/v1"} {
+		if resp, body := g.ask(t, "GET", path, nil, nil); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: status %d: %.40s", path, resp.StatusCode, body)
+		}
+	}
 }
 
 // TestGatesWithoutAHub puts something in the place of the hubs that never says a clear yes: nothing passes.
