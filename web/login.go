@@ -79,7 +79,7 @@ func (s *server) loginRoutes() []route {
 			says("Opens a session on the device. At the limit the hub's policy decides: it ends other sessions, refuses, "+
 				"or asks which it is to be. No refusal at the limit counts as a wrong password.").
 			takes(loginInput{Username: exampleUser, Password: "correct horse battery staple", Device: exampleDevice}).
-			gives(http.StatusCreated, "The user is signed in, and so many older sessions have ended.", exampleOpened, cookieSet).
+			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.", exampleOpened, cookieSet).
 			refuses(errNoPasswords, errCredentials, tooMany(30*time.Second), errBusy, exampleChoice(), exampleAtLimit()),
 		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).
 			says("A ticket is good once, and for two minutes. Where the named sessions do not make room, the question is "+

@@ -60,7 +60,7 @@ func (s *server) oidcRoutes() []route {
 				"comes of it, and for ten minutes from when it was issued. Its nonce must be that of the request, also "+
 				"where one of them has none. At the limit it is as with a password.").
 			takes(oidcInput{IDToken: exampleJWT, Device: exampleDevice}).
-			gives(http.StatusCreated, "The user is signed in, and so many older sessions have ended.", exampleOpened, cookieSet).
+			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.", exampleOpened, cookieSet).
 			refuses(errNoOIDC, tokenProblem(auth.TokenInvalid), tokenProblem(auth.TokenStale), tokenProblem(auth.TokenUsed),
 				tokenProblem(auth.TokenNoUser), tokenProblem(auth.SignedOff), tooMany(30*time.Second), errBusy, errNoProvider,
 				exampleChoice(), exampleAtLimit()),
