@@ -108,29 +108,10 @@ func TestRedisCounterLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// trips counts the counter's round trips, and not what the client sends on its own to greet the server.
-type trips struct{ n int }
-
-func (*trips) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
-			h.n++
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 func TestRedisCounterAsksOnce(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	throttle, _, _, _ := redisThrottle(t, client)
-	var count trips
-	client.AddHook(&count)
+	count := redistest.CountTrips(client)
 	for i, test := range []struct {
 		name  string
 		end   error
@@ -140,19 +121,19 @@ func TestRedisCounterAsksOnce(t *testing.T) {
 		{"right", nil, 2},
 		{"wrong", ErrCredentials, 2},
 	} {
-		count.n = 0
+		count.Store(0)
 		attempt, err := throttle.Begin(t.Context(), ip(1), "alice")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if attempt.End(test.end); count.n != test.trips {
-			t.Errorf("login %d, %s, took %d round trips, want %d", i, test.name, count.n, test.trips)
+		if attempt.End(test.end); int(count.Load()) != test.trips {
+			t.Errorf("login %d, %s, took %d round trips, want %d", i, test.name, int(count.Load()), test.trips)
 		}
 	}
 	fail(t, throttle, ip(1), "alice", 9)
-	count.n = 0
-	if n := fail(t, throttle, ip(1), "alice", 1); n != 0 || count.n != 1 {
-		t.Errorf("a login that is refused took %d round trips, want 1", count.n)
+	count.Store(0)
+	if n := fail(t, throttle, ip(1), "alice", 1); n != 0 || int(count.Load()) != 1 {
+		t.Errorf("a login that is refused took %d round trips, want 1", int(count.Load()))
 	}
 }
 
@@ -172,15 +153,14 @@ func TestRedisCounterFallsBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var count trips
-			client.AddHook(&count)
+			count := redistest.CountTrips(client)
 
 			fault.begin(server, t)
 			if n := fail(t, throttle, ip(1), "alice", 50); n != 10 {
 				t.Errorf("%d guesses at one instance alone, want 10", n)
 			}
-			if count.n != 1 {
-				t.Errorf("Redis was asked %d times within its pause, want 1", count.n)
+			if int(count.Load()) != 1 {
+				t.Errorf("Redis was asked %d times within its pause, want 1", int(count.Load()))
 			}
 			slow.End(ErrCredentials)
 			if n := fail(t, throttle, ip(2), "bob", 50); n != 10 {
@@ -190,8 +170,8 @@ func TestRedisCounterFallsBack(t *testing.T) {
 			if n := fail(t, throttle, ip(1), "alice", 5); n != 0 {
 				t.Errorf("%d guesses when Redis is still away, want 0", n)
 			}
-			if count.n != 2 {
-				t.Errorf("Redis was asked %d times in two pauses, want 2", count.n)
+			if int(count.Load()) != 2 {
+				t.Errorf("Redis was asked %d times in two pauses, want 2", int(count.Load()))
 			}
 
 			fault.end(server, t)

@@ -218,16 +218,15 @@ func TestEventsRoundTrips(t *testing.T) {
 		log.write(shard, "*", "a", "b")
 	}
 	at := log.follow("", false, slices.Repeat([]string{"a", "b"}, session.Shards)...)
-	trips := new(counter)
-	log.client.AddHook(trips)
-	if _, err := log.store.Tail(t.Context()); err != nil || trips.n != 1 {
-		t.Errorf("the tail: %d round trips, %v; want 1", trips.n, err)
+	trips := redistest.CountTrips(log.client)
+	if _, err := log.store.Tail(t.Context()); err != nil || int(trips.Load()) != 1 {
+		t.Errorf("the tail: %d round trips, %v; want 1", int(trips.Load()), err)
 	}
 	for after, want := range map[string]int{"": 2 * session.Shards, at: 0} {
-		trips.n = 0
+		trips.Store(0)
 		page, err := log.store.Events(t.Context(), after, 100)
-		if err != nil || len(page.Events) != want || trips.n != 1 {
-			t.Errorf("%d events in %d round trips, %v; want %d in 1", len(page.Events), trips.n, err, want)
+		if err != nil || len(page.Events) != want || int(trips.Load()) != 1 {
+			t.Errorf("%d events in %d round trips, %v; want %d in 1", len(page.Events), int(trips.Load()), err, want)
 		}
 	}
 }

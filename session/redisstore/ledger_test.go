@@ -69,11 +69,10 @@ func TestFactsCostOneRoundTrip(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	store := redisstore.New(client, redisstore.Options{})
 	wantPosted(t, store, fact("a", 1))
-	count := new(counter)
-	client.AddHook(count)
+	count := redistest.CountTrips(client)
 	wantPosted(t, store, fact("b", 1), fact("c", 2), fact("d", 3))
-	if count.n != 1 {
-		t.Errorf("%d round trips, want 1", count.n)
+	if int(count.Load()) != 1 {
+		t.Errorf("%d round trips, want 1", int(count.Load()))
 	}
 	keys, err := client.Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 4 {

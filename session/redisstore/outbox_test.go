@@ -131,8 +131,7 @@ func TestOutboxOfALogThatIsTooShort(t *testing.T) {
 func TestOutboxRoundTrips(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	trips := new(counter)
-	client.AddHook(trips)
+	trips := redistest.CountTrips(client)
 	store := redisstore.New(client, redisstore.Options{})
 	gather := func() {
 		t.Helper()
@@ -151,26 +150,13 @@ func TestOutboxRoundTrips(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		trips.n = 0
+		trips.Store(0)
 		gather()
-		if c.want >= 0 && trips.n != c.want {
-			t.Errorf("%s: %d round trips, want %d", c.name, trips.n, c.want)
+		if c.want >= 0 && int(trips.Load()) != c.want {
+			t.Errorf("%s: %d round trips, want %d", c.name, int(trips.Load()), c.want)
 		}
 		for range 16 { // the rest
 			gather()
 		}
 	}
-}
-
-// counter counts the round trips of a client.
-type counter struct{ n int }
-
-func (c *counter) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error { c.n++; return next(ctx, cmd) }
-}
-
-func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error { c.n++; return next(ctx, cmds) }
 }
