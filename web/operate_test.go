@@ -91,7 +91,7 @@ func TestStoreIsMeasured(t *testing.T) {
 
 func TestHeadersKeepAnswersSafe(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.PublicURL = "https://hub.example.com" })
-	for _, path := range []string{"/v1/session", "/v1/nothing", "/v1/connect", "/v1/session?token=x", "/", "/page.js", "/healthz"} {
+	for _, path := range []string{"/v1/session", "/v1/nothing", "/v1/connect", "/v1/session?token=x", "/", "/ui/signin/signin.js", "/healthz"} {
 		h := s.do("GET", path, "").header
 		for name, want := range map[string]string{
 			"X-Content-Type-Options":    "nosniff",
@@ -124,8 +124,8 @@ func TestPage(t *testing.T) {
 		t.Error("the page has what its own policy forbids")
 	}
 	for path, kind := range map[string]string{
-		"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css",
-		"/icon.svg": "image/svg+xml",
+		"/": "text/html", "/ui/signin/signin.js": "text/javascript", "/ui/lib/base.css": "text/css",
+		"/ui/lib/icon.svg": "image/svg+xml", "/sdk/words.js": "text/javascript",
 	} {
 		r := s.do("GET", path, "").want(http.StatusOK)
 		if got := r.header.Get("Content-Type"); !strings.HasPrefix(got, kind) {

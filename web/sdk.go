@@ -45,13 +45,27 @@ var sdk = sync.OnceValue(func() string {
 	return sdkIndent.ReplaceAllString(text, "")
 })
 
-// addSDK adds the browser SDK. It is the same for everybody and holds no secret, so pages of every origin may import
-// it; what they may do with it, the API decides.
-func (s *server) addSDK(r chi.Router) {
-	serve := versioned("sessionhub.js", []byte(sdk()))
-	serve = middleware.Compress(gzip.BestCompression, "text/javascript")(serve)
-	serve = middleware.SetHeader("Access-Control-Allow-Origin", "*")(serve)
-	serve = s.secure(middleware.SetHeader("Cross-Origin-Resource-Policy", "cross-origin")(serve))
-	r.Method(http.MethodGet, "/sdk/sessionhub.js", serve)
-	r.Method(http.MethodHead, "/sdk/sessionhub.js", serve)
+// sdkBeside are modules that are served as they are, but for their comments: what shows sessions to people.
+var sdkBeside = []string{"words.js"}
+
+// addSDK adds the browser SDK, and the modules beside it. They are the same for everybody and hold no secret, so pages
+// of every origin may import them; what they may do with them, the API decides.
+func (s *server) addSDK(r chi.Router) error {
+	modules := map[string]string{"sessionhub.js": sdk()}
+	for _, name := range sdkBeside {
+		text, err := sdkFiles.ReadFile("sdk/" + name)
+		if err != nil {
+			return err
+		}
+		modules[name] = sdkComments.ReplaceAllString(string(text), "")
+	}
+	for name, text := range modules {
+		serve := versioned(name, []byte(text))
+		serve = middleware.Compress(gzip.BestCompression, "text/javascript")(serve)
+		serve = middleware.SetHeader("Access-Control-Allow-Origin", "*")(serve)
+		serve = s.secure(middleware.SetHeader("Cross-Origin-Resource-Policy", "cross-origin")(serve))
+		r.Method(http.MethodGet, "/sdk/"+name, serve)
+		r.Method(http.MethodHead, "/sdk/"+name, serve)
+	}
+	return nil
 }

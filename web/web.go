@@ -158,10 +158,12 @@ func (s *server) mux() (*chi.Mux, error) {
 			}
 		}
 	})
-	if err := s.addPage(mux); err != nil {
-		return nil, fmt.Errorf("web: sign-in page: %w", err)
+	if err := s.addPages(mux); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.addSDK(mux)
+	if err := s.addSDK(mux); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	// A preflight has no route of its own: it is answered on the way to "no such method".
 	outer := func(h http.HandlerFunc) http.HandlerFunc { return s.secure(s.protect(h)).ServeHTTP }
 	mux.NotFound(outer(func(w http.ResponseWriter, _ *http.Request) {
