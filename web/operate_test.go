@@ -124,7 +124,7 @@ func TestPage(t *testing.T) {
 		t.Error("the page has what its own policy forbids")
 	}
 	for path, kind := range map[string]string{
-		"/": "text/html", "/ui/signin/signin.js": "text/javascript", "/ui/lib/base.css": "text/css",
+		"/": "text/html", "/sign-in": "text/html", "/ui/signin/signin.js": "text/javascript", "/ui/lib/base.css": "text/css",
 		"/ui/lib/icon.svg": "image/svg+xml", "/sdk/words.js": "text/javascript",
 	} {
 		r := s.do("GET", path, "").want(http.StatusOK)

@@ -21,8 +21,9 @@ import (
 //go:embed ui
 var uiFiles embed.FS
 
-// uiPages says where the page of each folder is. What else is in the folders is served under /ui/.
-var uiPages = map[string]string{"signin": "/"}
+// uiPages says where the page of each folder is. What else is in the folders is served under /ui/. The page for signing
+// in has two addresses: where the hub shares a host with an app, / is the app's.
+var uiPages = map[string][]string{"signin": {"/", "/sign-in"}}
 
 // pagePolicy lets a page run the hub's own files, and talk to its own host, alone. No text becomes a script, whatever
 // a page does with it: nothing may make a trusted type (W3C Trusted Types).
@@ -44,11 +45,11 @@ func (s *server) addPages(r chi.Router) error {
 		return err
 	}
 	if s.Page != nil {
-		if err := s.addFiles(r, s.Page, shared, func(name string) string {
+		if err := s.addFiles(r, s.Page, shared, func(name string) []string {
 			if name == "index.html" {
-				return "/"
+				return uiPages["signin"]
 			}
-			return "/" + name
+			return []string{"/" + name}
 		}); err != nil {
 			return fmt.Errorf("sign-in page: %w", err)
 		}
@@ -56,22 +57,25 @@ func (s *server) addPages(r chi.Router) error {
 	return s.addFiles(r, uiFiles, shared, s.uiPath)
 }
 
-// uiPath returns where one of the hub's own files is served; "" is nowhere.
-func (s *server) uiPath(name string) string {
-	if path.Ext(name) != ".html" {
-		return "/" + name
+// uiPath returns where one of the hub's own files is served, if it is.
+func (s *server) uiPath(name string) []string {
+	folder := path.Base(path.Dir(name))
+	switch {
+	case path.Ext(name) != ".html":
+		return []string{"/" + name}
+	case folder == "signin" && s.Page != nil:
+		return nil
+	default:
+		return uiPages[folder]
 	}
-	at := uiPages[path.Base(path.Dir(name))]
-	if at == "/" && s.Page != nil {
-		return ""
-	}
-	return at
 }
 
 // addFiles adds the files that have an address. Those that end in .html are templates, which may use the shared ones.
-func (s *server) addFiles(r chi.Router, files fs.FS, shared *template.Template, address func(string) string) error {
+func (s *server) addFiles(
+	r chi.Router, files fs.FS, shared *template.Template, address func(name string) []string,
+) error {
 	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || address(name) == "" {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := fs.ReadFile(files, name)
@@ -82,8 +86,10 @@ func (s *server) addFiles(r chi.Router, files fs.FS, shared *template.Template, 
 			return err
 		}
 		serve := s.secure(file(name, content))
-		r.Method(http.MethodGet, address(name), serve)
-		r.Method(http.MethodHead, address(name), serve)
+		for _, at := range address(name) {
+			r.Method(http.MethodGet, at, serve)
+			r.Method(http.MethodHead, at, serve)
+		}
 		return nil
 	})
 }
