@@ -210,12 +210,16 @@ func (g *gated) testOwnAPI(t *testing.T) {
 	wantSuperseded(t, ws)
 	g.stopped(t, "GET", bearer(token), nil, http.StatusUnauthorized, "superseded")
 
-	// The SDK comes from the hub and needs no session; what is near it is the app's.
-	resp, source := g.ask(t, "GET", "/sdk/sessionhub.js", nil, nil)
-	if resp.StatusCode != http.StatusOK || !bytes.Contains(source, []byte("connect")) {
-		t.Errorf("the SDK: status %d: %.40s", resp.StatusCode, source)
+	// The SDK and the pages come from the hub and need no session; what is near them is the app's.
+	for path, want := range map[string]string{
+		"/sdk/sessionhub.js": "connect", "/sign-in": "/ui/signin/signin.js", "/ui/signin/signin.js": "/sdk/sessionhub.js",
+	} {
+		resp, source := g.ask(t, "GET", path, nil, nil)
+		if resp.StatusCode != http.StatusOK || !bytes.Contains(source, []byte(want)) {
+			t.Errorf("%s: status %d: %.40s", path, resp.StatusCode, source)
+		}
 	}
-	for _, path := range []string{"/sdk/sessionhub.js/x", "/sdk/", "/v1"} {
+	for _, path := range []string{"/sdk", "/sdkx/", "/sign-in/", "/devices/x", "/ui", "/v1", "/admin"} {
 		if resp, body := g.ask(t, "GET", path, nil, nil); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: status %d: %.40s", path, resp.StatusCode, body)
 		}
