@@ -2,26 +2,17 @@ package web_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sessionhub/sessionhub/session"
 	"github.com/sessionhub/sessionhub/web"
 )
 
-// window is a browser window with cookies and storage of its own.
-type window struct {
-	*testing.T
-	ctx context.Context
-}
-
-// browser starts Chromium and returns a way to open windows at a site.
+// browser starts Chromium and returns a way to open windows at a site, with cookies and storage of their own.
 func browser(t *testing.T, s *site) (open func() *window) {
 	t.Helper()
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
@@ -37,7 +28,7 @@ func browser(t *testing.T, s *site) (open func() *window) {
 	return func() *window {
 		own, stop := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 		t.Cleanup(stop)
-		w := &window{t, own}
+		w := newWindow(t, own)
 		w.do(chromedp.Navigate(s.server.URL))
 		return w
 	}
@@ -65,26 +56,6 @@ func (w *window) use(user string) {
 	w.Helper()
 	button := `[data-user="` + user + `"]`
 	w.do(chromedp.WaitVisible(button), chromedp.Click(button))
-}
-
-// see waits for an element, and returns the text of the page. With SCREENSHOTS set, it leaves a picture there.
-func (w *window) see(selector, name string) string {
-	w.Helper()
-	w.do(chromedp.WaitVisible(selector))
-	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-		if err := os.WriteFile(folder+"/"+name+".png", get(w, chromedp.FullScreenshot(100)), 0o644); err != nil {
-			w.Error(err)
-		}
-	}
-	return get(w, chromedp.Text("main"))
-}
-
-// darkly asks for dark colours.
-func darkly(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
-	})
-	return chromedp.Void{}, err
 }
 
 const live, endedText = `#status[data-state="live"]`, `#ended-text`

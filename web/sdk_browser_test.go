@@ -45,7 +45,7 @@ func (w *window) tab(url string) *window {
 	w.Helper()
 	ctx, stop := chromedp.NewContext(w.ctx)
 	w.Cleanup(stop)
-	t := &window{w.T, ctx}
+	t := newWindow(w.T, ctx)
 	t.do(chromedp.Navigate(url))
 	return t
 }
@@ -146,7 +146,7 @@ func TestSDKTakesTheSocketFromATabThatSleeps(t *testing.T) {
 	s := newSite(t, withSDK)
 	token, _ := s.open("alice")
 	frozen := browser(t, s)()
-	frozen.script(`navigator.locks.request("sessionhub " + location.origin + " s1", () => new Promise(() => {}))`)
+	frozen.script(`navigator.locks.request("sessionhub " + location.origin + " s1", () => new Promise(() => {})).catch(() => {})`)
 	awake := frozen.tab(s.server.URL)
 	awake.connects(fmt.Sprintf(`{token: %q, session: "s1"}`, token))
 	awake.hears("live socket own")
