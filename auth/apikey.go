@@ -12,7 +12,9 @@ const minAPIKey = 16
 
 // APIKeys are the keys with which apps and operators call the admin API. It may be used concurrently.
 type APIKeys struct {
-	digests [][sha256.Size]byte // static after construction
+	// Static after construction.
+	digests [][sha256.Size]byte
+	secrets []adminSecret // of the same keys, in the same order
 }
 
 // NewAPIKeys returns the set of the given keys; the empty set lets nobody in. It refuses a key of fewer than
@@ -30,6 +32,7 @@ func NewAPIKeys(keys ...string) (*APIKeys, error) {
 				"`openssl rand -hex 16`", i+1, len(key), minAPIKey)
 		}
 		set.digests = append(set.digests, sha256.Sum256([]byte(key)))
+		set.secrets = append(set.secrets, newAdminSecret(key))
 	}
 	return set, nil
 }
