@@ -78,13 +78,13 @@ type delivered struct {
 
 func (s *server) adminRoutes() []route {
 	const sessions = "/v1/admin/users/{user}/sessions"
-	open := operation("POST", "/v1/admin/sessions", "open-session", "Open a session for a user", byAPIKey)
+	open := operation("POST", "/v1/admin/sessions", "open-session", "Open a session for a user", byOperator)
 	open.DefaultStatus = http.StatusCreated
-	list := operation("GET", sessions, "list-user-sessions", "A user's sessions", byAPIKey)
+	list := operation("GET", sessions, "list-user-sessions", "A user's sessions", byOperator)
 	list.Parameters = []*huma.Param{{Name: "ended", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
 		Description: "Whether to list sessions that ended lately too, with how, and whether their device said so."}}
-	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byAPIKey)
-	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byAPIKey)
+	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byOperator)
+	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byOperator)
 	endAll.RequestBody, endOne.RequestBody = &huma.RequestBody{}, &huma.RequestBody{} // not required
 	counters := session.Counters{Connections: 1204, Sessions: 980, Admitted: 20311, Ended: 19204, Told: 18890, Acked: 18640}
 	return []route{
@@ -110,10 +110,10 @@ func (s *server) adminRoutes() []route {
 			takes(endInput{Message: "This device was reported as stolen."}).
 			gives(http.StatusOK, "It has ended.",
 				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "offline"}}}),
-		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byAPIKey), s.stats).
+		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byOperator), s.stats).
 			says("As of the last beat of each, which is a few seconds ago at most.").
 			gives(http.StatusOK, "Their sums.", statsAnswer{Instances: 2, Counters: counters}),
-		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byAPIKey), s.instances).
+		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byOperator), s.instances).
 			gives(http.StatusOK, "Each with its own counters.", instancesAnswer{Instances: []instanceView{{
 				ID: exampleInstance, Version: "v1.2.3", Counters: counters,
 				StartedAt: timestamp(exampleNow.Add(-24 * time.Hour)), BeatAt: timestamp(exampleNow),

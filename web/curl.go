@@ -29,12 +29,11 @@ func curl(op *huma.Operation, base string) string {
 	if op.Method != http.MethodGet && (op.Method != http.MethodPost || op.RequestBody == nil) {
 		parts[0] = "curl -i -X " + op.Method + " " + quote(base+path)
 	}
-	if len(op.Security) > 0 {
-		secret := "$TOKEN"
-		if op.Security[0]["apiKey"] != nil {
-			secret = "$HUB_API_KEY"
-		}
-		parts = append(parts, `-H "Authorization: Bearer `+secret+`"`)
+	switch {
+	case takes(op.Security, "apiKey"):
+		parts = append(parts, `-H "Authorization: Bearer $HUB_API_KEY"`)
+	case takes(op.Security, "token"):
+		parts = append(parts, `-H "Authorization: Bearer $TOKEN"`)
 	}
 	if op.RequestBody != nil {
 		for media, body := range op.RequestBody.Content {

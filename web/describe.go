@@ -130,9 +130,9 @@ func (r route) common() []*problem {
 	if strings.HasSuffix(r.Path, "sessions/{id}") {
 		problems = append(problems, errNoSession)
 	}
-	if len(r.Security) > 0 && r.Security[0]["apiKey"] != nil {
+	if takes(r.Security, "apiKey") {
 		problems = append(problems, errAPIKey)
-	} else if len(r.Security) > 0 && r.json {
+	} else if takes(r.Security, "token") && r.json {
 		problems = append(problems, errNoToken, endedProblem(exampleEnding))
 	}
 	return problems

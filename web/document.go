@@ -60,6 +60,8 @@ func (s *server) document() *huma.OpenAPI {
 				"token":  {Type: "http", Scheme: "bearer", Description: "The token of a session."},
 				"cookie": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "The same, in a browser."},
 				"apiKey": {Type: "http", Scheme: "bearer", Description: "The key of an app or operator."},
+
+				"operator": s.operatorScheme(),
 			},
 		},
 	}

@@ -198,7 +198,7 @@ func TestDocumentTellsWhatTypesSay(t *testing.T) {
 		{"answers may grow", schema("LoginAnswer", "additionalProperties"), `null`},
 		{"an optional body", r.at("paths", "/v1/session/heartbeat", "post", "requestBody", "required"), `null`},
 		{"a body that is needed", r.at("paths", "/v1/login", "post", "requestBody", "required"), `true`},
-		{"who may ask", r.at("paths", "/v1/admin/stats", "get", "security"), `[{"apiKey":[]}]`},
+		{"who may ask", r.at("paths", "/v1/admin/stats", "get", "security"), `[{"apiKey":[]},{"operator":[]}]`},
 		{"anybody", r.at("paths", "/v1/login", "post", "security"), `null`},
 	} {
 		if got := encode(tt.got); got != tt.want {

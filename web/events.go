@@ -43,12 +43,12 @@ var (
 )
 
 func (s *server) eventRoutes() []route {
-	list := operation("GET", "/v1/admin/events", "list-events", "The audit log, oldest first", byAPIKey)
+	list := operation("GET", "/v1/admin/events", "list-events", "The audit log, oldest first", byOperator)
 	list.Parameters = append([]*huma.Param{{
 		Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
 		Description: "How many at most, 1 to 1000. The default is 100.",
 	}}, eventParams()...)
-	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byAPIKey)
+	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byOperator)
 	live.Parameters = append([]*huma.Param{{
 		Name: lastEventID, In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: exampleCursor,
 		Description: "The last id: of an earlier stream, to go on from there. It counts for more than after.",

@@ -80,15 +80,15 @@ func (s *server) limitRoutes() []route {
 		}}
 		return op
 	}
-	set := dry(operation("PUT", path, "set-user-limit", "Give a user limits of their own, and end what is over them", byAPIKey))
-	unset := dry(operation("DELETE", path, "delete-user-limit", "Give a user the hub's limits again, and end what is over them", byAPIKey))
+	set := dry(operation("PUT", path, "set-user-limit", "Give a user limits of their own, and end what is over them", byOperator))
+	unset := dry(operation("DELETE", path, "delete-user-limit", "Give a user the hub's limits again, and end what is over them", byOperator))
 	unset.RequestBody = &huma.RequestBody{} // not required
 	premium := limitAnswer{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}, Policy: session.Evict,
 		Own: session.Limits{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}}}
 	standard := limitAnswer{Limit: 1, LimitByKind: map[session.Kind]int{}, Policy: session.Evict}
 	gone := &[]delivered{{Session: exampleOldView, Delivery: "sent"}}
 	return []route{
-		on(s, operation("GET", path, "get-user-limit", "The limits that hold for a user", byAPIKey), s.limit).
+		on(s, operation("GET", path, "get-user-limit", "The limits that hold for a user", byOperator), s.limit).
 			gives(http.StatusOK, "What holds, and what of it is the user's own.", premium),
 		on(s, set, s.setLimit).
 			says("They take the place of all those before, and hold at once, for the sessions that there are too. What is "+

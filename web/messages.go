@@ -62,7 +62,7 @@ type messageAnswer struct {
 func (s *server) messageRoutes() []route {
 	return []route{
 		on(s, operation("POST", "/v1/admin/users/{user}/messages", "push-message",
-			"Send a message to a user's sockets", byAPIKey), s.pushMessage).
+			"Send a message to a user's sockets", byOperator), s.pushMessage).
 			says("Every open socket of the user, or of the one session, gets {type: \"message\", id, at, data}. Nothing is "+
 				"kept for those who are not connected.").
 			takes(messageInput{Data: anyJSON(`{"unread":3}`), SessionID: examplePointer(exampleID.String())}).

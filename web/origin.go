@@ -41,7 +41,12 @@ func (o *origins) listed(origin string) bool { return slices.Contains(o.allowed,
 
 // allows reports whether a page of the given origin may send r: the hub's own, or a listed one.
 func (o *origins) allows(r *http.Request, origin string) bool {
-	if origin == o.own && origin != "" || o.listed(origin) {
+	return o.listed(origin) || o.isOwn(r, origin)
+}
+
+// isOwn reports whether an origin is the hub's own, by its public URL or as r was asked for.
+func (o *origins) isOwn(r *http.Request, origin string) bool {
+	if origin == o.own && origin != "" {
 		return true
 	}
 	scheme, host, ok := strings.Cut(origin, "://")
@@ -56,12 +61,26 @@ func (o *origins) sameSite(r *http.Request) bool {
 	if sent := r.Header.Values("Origin"); len(sent) > 0 {
 		return len(sent) == 1 && o.allows(r, sent[0])
 	}
+	return fetchedHere(r)
+}
+
+// fetchedHere reports whether r was sent by a page of the same origin, or by a person, as far as the browser says
+// (W3C Fetch Metadata).
+func fetchedHere(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return true
 	default:
 		return false
 	}
+}
+
+// ownPage reports whether r was sent by one of the hub's own pages, or by no page at all.
+func (o *origins) ownPage(r *http.Request) bool {
+	if sent := r.Header.Values("Origin"); len(sent) > 1 || len(sent) == 1 && !o.isOwn(r, sent[0]) {
+		return false
+	}
+	return fetchedHere(r)
 }
 
 // protect refuses requests that change something if a page of another site sent them, and answers the questions

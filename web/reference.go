@@ -195,7 +195,11 @@ func whoMayAsk(op *huma.Operation) string {
 	switch {
 	case len(op.Security) == 0:
 		return "Anybody may ask."
-	case op.Security[0]["apiKey"] != nil:
+	case !takes(op.Security, "apiKey") && takes(op.Security, "operator"):
+		return "Needs the cookie of the dashboard."
+	case takes(op.Security, "operator"):
+		return "Needs an API key: Authorization: Bearer API_KEY. The dashboard has a cookie in its place."
+	case takes(op.Security, "apiKey"):
 		return "Needs an API key: Authorization: Bearer API_KEY."
 	default:
 		return "Needs the session's token: Authorization: Bearer TOKEN, or the cookie."

@@ -65,6 +65,10 @@ type route struct {
 var (
 	byToken  = []map[string][]string{{"token": {}}, {"cookie": {}}}
 	byAPIKey = []map[string][]string{{"apiKey": {}}}
+	// byOperator is an API key, or the cookie of the dashboard in its place.
+	byOperator = []map[string][]string{{"apiKey": {}}, {"operator": {}}}
+	// byCookie is that cookie alone.
+	byCookie = []map[string][]string{{"operator": {}}}
 )
 
 // on makes a route of an endpoint. An operation without a status of its own succeeds with 200.
@@ -74,11 +78,13 @@ func on[In, Out any](s *server, op huma.Operation, answer endpoint[In, Out]) rou
 	}
 	in, out := bodyType[In](), bodyType[Out]()
 	optional := op.RequestBody != nil && !op.RequestBody.Required
-	admin := len(op.Security) > 0 && op.Security[0]["apiKey"] != nil
+	admin := takes(op.Security, "apiKey")
 	serve := func(w http.ResponseWriter, r *http.Request) {
-		if admin && !s.isAdmin(r) {
-			writeProblem(w, errAPIKey)
-			return
+		if admin {
+			if _, ok := s.mayAsk(r, op.Security); !ok {
+				writeProblem(w, errAPIKey)
+				return
+			}
 		}
 		var body In
 		if in != nil {

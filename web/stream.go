@@ -51,7 +51,8 @@ var trimmedText, _ = json.Marshal(trimmedNotice{"Events after the place you were
 // streamEvents answers with the events from a place in the log on, or with those that come from now on, until the
 // client leaves or this instance does.
 func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) {
-	if !s.isAdmin(r) {
+	until, ok := s.mayAsk(r, byOperator)
+	if !ok {
 		writeProblem(w, errAPIKey)
 		return
 	}
@@ -75,11 +76,17 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, cursorProblem(err, field))
 		return
 	}
-	err = st.run(r.Context(), page)
+	ctx := r.Context()
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until) // nobody is signed in after that
+		defer cancel()
+	}
+	err = st.run(ctx, page)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		s.metrics.streamsCut.Inc()
 	}
-	if err != nil && r.Context().Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.DebugContext(r.Context(), "a stream of events was cut", "error", err)
 	}
 }

@@ -37,12 +37,6 @@ func bearer(r *http.Request) (secret string, ok bool) {
 	return strings.TrimSpace(secret), true
 }
 
-// isAdmin reports whether a request has an API key.
-func (s *server) isAdmin(r *http.Request) bool {
-	key, ok := bearer(r)
-	return ok && s.APIKeys != nil && s.APIKeys.Valid(key)
-}
-
 // cookieName returns the name that the session's cookie has here.
 func (s *server) cookieName() string {
 	if s.SecureCookies {
@@ -104,10 +98,10 @@ func (s *server) cookie(value string) *http.Cookie {
 
 // secretParams are names under which people put secrets into URLs.
 var secretParams = []string{"token", "access_token", "session_token", "auth_token", "api_key", "apikey", "bearer",
-	"ticket", "password", "authorization", "id_token", "logout_token"}
+	"ticket", "password", "authorization", "id_token", "logout_token", plainAdminCookie}
 
-// tokenShape is what the tokens of sessions and the tickets of logins look like.
-var tokenShape = regexp.MustCompile(`s[ht]_[A-Za-z0-9_-]{60,}`)
+// tokenShape is what the tokens of sessions, the tickets of logins and the cookies of operators look like.
+var tokenShape = regexp.MustCompile(`s[hta]_[A-Za-z0-9_-]{60,}`)
 
 // refuseURLSecrets answers 400 to a request that has a secret in its URL.
 func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
@@ -120,9 +114,9 @@ func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
 	})
 }
 
-// holdsSecret reports whether there is a token or a ticket somewhere in the text.
+// holdsSecret reports whether there is a token, a ticket or an operator's cookie somewhere in the text.
 func holdsSecret(text string) bool {
-	return (strings.Contains(text, "sh_") || strings.Contains(text, "st_")) && tokenShape.MatchString(text)
+	return strings.Contains(text, "_") && tokenShape.MatchString(text)
 }
 
 // hasSecretParam reports whether a query has a secret, or a parameter that is named like one. It takes both & and
