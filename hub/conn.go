@@ -129,6 +129,7 @@ func (c *Conn) dismiss(bye *farewell) {
 		return
 	}
 	c.hub.count.told.Add(1)
+	c.hub.timeNotice(bye, &c.hub.count.toldIn)
 	c.setAlarmLocked(c.hub.wheel.now() + ackWithin)
 }
 
@@ -274,7 +275,7 @@ func (c *Conn) receive() error {
 // obey does what a client's message says.
 func (c *Conn) obey(text []byte) error {
 	c.mu.Lock()
-	phase := c.phase
+	phase, bye := c.phase, c.bye
 	c.mu.Unlock()
 	var req request
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
@@ -286,6 +287,7 @@ func (c *Conn) obey(text []byte) error {
 	case req.Type == "logout" && phase == open:
 		go c.hub.signOut(c.seat)
 	case req.Type == "ack" && phase == leaving && req.ID == c.seat.id.String():
+		c.hub.timeNotice(bye, &c.hub.count.ackedIn)
 		c.hub.acknowledge(c.seat)
 		c.mu.Lock()
 		if c.phase == leaving {

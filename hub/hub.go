@@ -63,6 +63,7 @@ type Hub struct {
 	leaving  chan struct{} // closed when draining begins
 	lanes    [session.Shards]lane
 	passed   recall // owned by the goroutine that delivers
+	load     load   // owned by keepLease
 
 	mu       sync.Mutex
 	seats    map[place]*seat         // guarded by mu
@@ -78,20 +79,13 @@ type Hub struct {
 	detached map[place]session.Route // guarded by mu: to flush, the newest of each session
 	alive    []session.Instance      // guarded by mu: as of the last beat
 	beatAt   time.Duration           // guarded by mu: the last good beat
+	history  []Point                 // guarded by mu: oldest first
 
 	joins     atomic.Int64 // how often the inbox has subscribed
 	sweepFrom atomic.Int64 // since the start, in ns: when to expire accounts again
 	stopped   atomic.Bool  // Run is ending: nobody is served any more
-	skew      atomic.Int64 // the store's clock less ours, in ns
+	clock     atomic.Pointer[storeClock]
 	count     counts
-}
-
-// counts are of what has happened since the start.
-type counts struct {
-	told, acked, late, dead atomic.Uint64
-	gapsFound, gapsFilled   atomic.Uint64
-	// Of messages: written, said to be shown, and lost; and connections that were too slow for them.
-	pushed, shown, lost, slow atomic.Uint64
 }
 
 // New returns a Hub that finds its sessions in reg, counts notices with courier and receives them by inbox. It
@@ -227,7 +221,6 @@ func (h *Hub) routeLocked(s *seat) session.Route {
 
 // admit makes a connection ready to be served, now that its session is known to be live.
 func (h *Hub) admit(c *Conn, found session.Session, snap session.Snapshot) {
-	h.skew.Store(int64(time.Until(snap.Now)))
 	h.mu.Lock()
 	c.seat.learnLocked(found, snap)
 	crowded := len(c.seat.conns) > h.maxEach
@@ -315,61 +308,42 @@ func (h *Hub) gone(c *Conn) {
 // draining; else what is wrong.
 func (h *Hub) Ready() error {
 	h.mu.Lock()
-	draining, beatAt := h.draining, h.beatAt
+	beatAt := h.beatAt
 	h.mu.Unlock()
-	switch {
-	case draining:
+	why := h.awake()
+	if why != ErrDraining && (beatAt == 0 || h.wheel.now()-beatAt > 2*beatEvery+storeTimeout) {
+		return errSilent
+	}
+	return why
+}
+
+// awake is Ready where the store is known to answer.
+func (h *Hub) awake() error {
+	select {
+	case <-h.leaving:
 		return ErrDraining
-	case beatAt == 0 || h.wheel.now()-beatAt > 2*beatEvery+storeTimeout:
-		return errors.New("the store does not answer")
-	case !h.inbox.Ready():
-		return errors.New("notices from other instances do not arrive")
+	default:
+	}
+	if !h.inbox.Ready() {
+		return errInbox
 	}
 	return nil
 }
 
-// Instances returns the instances that were alive at this one's last beat, itself included. It returns
-// session.ErrUnavailable, wrapped, if that was too long ago to tell.
+// Instances returns the instances that were alive at this one's last beat, itself included. Whether this one is
+// ready is as of now. It returns session.ErrUnavailable, wrapped, if the beat was too long ago to tell.
 func (h *Hub) Instances() ([]session.Instance, error) {
+	state, detail := stateOf(h.Ready())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.beatAt == 0 || h.wheel.now()-h.beatAt > session.LeaseTTL {
 		return nil, fmt.Errorf("%w: which instances are alive is not known", session.ErrUnavailable)
 	}
-	return slices.Clone(h.alive), nil
-}
-
-// Stats are this instance's counts: of what is open now, and of what has happened since it started.
-type Stats struct {
-	session.Counters
-	DeadPeers  uint64 // connections closed because a ping was not answered
-	GapsFound  uint64 // times that notices were seen to be missing
-	GapsFilled uint64 // times that all of them were made good
-
-	MessagesSent  uint64 // messages of apps written to sockets
-	MessagesAcked uint64 // receipts for them
-	MessagesLost  uint64 // messages that sockets were too slow for, or closed before
-	SlowClients   uint64 // connections cut because they did not take their messages in time
-}
-
-// Stats returns the counts of this moment.
-func (h *Hub) Stats() Stats {
-	counts := h.reg.Counts()
-	var endings uint64
-	for _, n := range counts.Ended {
-		endings += n
+	alive := slices.Clone(h.alive)
+	for i := range alive {
+		if alive[i].ID == h.instance {
+			alive[i].State, alive[i].Detail = state, detail
+		}
 	}
-	h.mu.Lock()
-	open, seats := h.open, len(h.seats)
-	h.mu.Unlock()
-	return Stats{
-		Counters: session.Counters{
-			Connections: open, Sessions: seats, Admitted: counts.Admitted, Ended: endings,
-			Told: h.count.told.Load(), Acked: h.count.acked.Load(), Late: h.count.late.Load(),
-		},
-		DeadPeers: h.count.dead.Load(),
-		GapsFound: h.count.gapsFound.Load(), GapsFilled: h.count.gapsFilled.Load(),
-		MessagesSent: h.count.pushed.Load(), MessagesAcked: h.count.shown.Load(),
-		MessagesLost: h.count.lost.Load(), SlowClients: h.count.slow.Load(),
-	}
+	return alive, nil
 }

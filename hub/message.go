@@ -116,6 +116,7 @@ type farewell struct {
 	message []byte
 	code    websocket.StatusCode
 	reason  string
+	endedAt time.Time // by the store's clock, if this is news that can be timed; else zero
 }
 
 // ended returns the farewell of a session that has ended.

@@ -106,6 +106,7 @@ func (h *Hub) dismiss(at place, ending session.Ending) int {
 	h.wheel.stop(&s.alarm)
 	h.mu.Unlock()
 	bye := ended(at.id, ending)
+	bye.endedAt = timed(ending)
 	for _, c := range conns {
 		c.out.shut() // what waits there is not to come before it
 		go c.dismiss(bye)

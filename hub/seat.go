@@ -110,7 +110,7 @@ func (h *Hub) renew(s *seat) {
 	conns := s.connsLocked()
 	s.setAlarmLocked()
 	h.mu.Unlock()
-	broadcast(conns, encode(renewed{Type: "session.renewed", IdleExpiresAt: h.clock(left)}))
+	broadcast(conns, encode(renewed{Type: "session.renewed", IdleExpiresAt: h.inStoreTime(left)}))
 }
 
 // checkDeadline looks whether a session is about to run out. It asks the store before it acts: another instance
@@ -180,12 +180,12 @@ func (h *Hub) warning(s *seat) []byte {
 		return nil
 	}
 	left := ends - h.wheel.now()
-	return encode(expiring{Type: "session.expiring", At: h.clock(left), InMS: left.Milliseconds()})
+	return encode(expiring{Type: "session.expiring", At: h.inStoreTime(left), InMS: left.Milliseconds()})
 }
 
-// clock returns the time that lies so far ahead, by the store's clock as far as it is known.
-func (h *Hub) clock(ahead time.Duration) session.Timestamp {
-	return session.Timestamp(time.Now().Add(time.Duration(h.skew.Load())).Add(ahead))
+// inStoreTime returns the time that lies so far ahead, by the store's clock as far as it is known.
+func (h *Hub) inStoreTime(ahead time.Duration) session.Timestamp {
+	return session.Timestamp(h.storeNow().Add(ahead))
 }
 
 // connsLocked returns a copy of the session's connections here, to act on after the lock.

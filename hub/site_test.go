@@ -292,13 +292,21 @@ type faultyStore struct {
 	around func(call string, run func()) error // guarded by mu
 	told   func([session.Shards]session.Mailed) [session.Shards]session.Mailed
 	missed func([]session.Notice) ([]session.Notice, error)
-	marks  []session.Mark // guarded by mu: what Touch was told
+	marks  []session.Mark         // guarded by mu: what Touch was told
+	heard  func(session.Instance) // guarded by mu: is given each beat, if not nil
 }
 
 func (f *faultyStore) set(around func(call string, run func()) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.around = around
+}
+
+// hear lets a test see each beat.
+func (f *faultyStore) hear(heard func(session.Instance)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.heard = heard
 }
 
 func (f *faultyStore) do(call string, run func()) error {
@@ -327,6 +335,12 @@ func (f *faultyStore) Attach(ctx context.Context, key session.Key, r session.Rou
 }
 
 func (f *faultyStore) Beat(ctx context.Context, self session.Instance) (alive []session.Instance, kept bool, err error) {
+	f.mu.Lock()
+	heard := f.heard
+	f.mu.Unlock()
+	if heard != nil {
+		heard(self)
+	}
 	if fault := f.do("beat", func() { alive, kept, err = f.Store.Beat(ctx, self) }); fault != nil {
 		return nil, false, fault
 	}

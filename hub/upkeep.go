@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/sessionhub/sessionhub/session"
@@ -29,6 +30,7 @@ func (h *Hub) keepLease(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	first, healthy := true, true
+	leaving := h.leaving
 	for {
 		kept, err := h.beat(ctx)
 		if ctx.Err() != nil {
@@ -58,22 +60,34 @@ func (h *Hub) keepLease(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-leaving:
+			leaving = nil // this beat tells the others
 		}
 	}
 }
 
+// beat renews the lease, and learns what there is to learn by it. It is called by keepLease alone.
 func (h *Hub) beat(ctx context.Context) (kept bool, err error) {
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	alive, kept, err := h.courier.Beat(call, session.Instance{
-		ID: h.instance, Version: h.version, StartedAt: h.started, Counters: h.Stats().Counters,
-	})
+	stats := h.Stats()
+	self := session.Instance{
+		ID: h.instance, Version: h.version, StartedAt: h.started,
+		Health: h.health(), Counters: stats.Counters, Notices: stats.Notices,
+	}
+	sent := h.wheel.now()
+	alive, kept, err := h.courier.Beat(call, self)
 	if err != nil {
 		return false, err
 	}
+	now := h.wheel.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.wheel.now()
+	if i := slices.IndexFunc(alive, func(i session.Instance) bool { return i.ID == h.instance }); i >= 0 {
+		at := alive[i].BeatAt
+		h.clock.Store(h.clock.Load().hear(at, sent, now))
+		h.noteLocked(at, alive)
+	}
 	// A beat that was given up may have been carried out late, and have been told in our place.
 	kept = kept && now-h.beatAt < session.LeaseTTL-storeTimeout
 	h.alive, h.beatAt = alive, now

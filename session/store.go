@@ -165,26 +165,6 @@ type Mark struct {
 	IdleTimeout time.Duration
 }
 
-// Instance is a running hub, and its counters as of its last beat.
-type Instance struct {
-	ID        string    `json:"id"`
-	Version   string    `json:"version"`
-	StartedAt time.Time `json:"started_at"`
-	BeatAt    time.Time `json:"beat_at"` // by the store's clock; set by it
-	Counters
-}
-
-// Counters are an instance's own counts: of what is open now, and of what has happened since it started.
-type Counters struct {
-	Connections int    `json:"connections"`
-	Sessions    int    `json:"sessions"` // with at least one connection here
-	Admitted    uint64 `json:"admitted"`
-	Ended       uint64 `json:"ended"`
-	Told        uint64 `json:"told"`  // notices written to sockets
-	Acked       uint64 `json:"acked"` // receipts for them
-	Late        uint64 `json:"late"`  // sessions found ended without a notice, by looking
-}
-
 // Mailed is a place in the sequence of notices from one shard to one instance. Where a store has lost some of the
 // sequence, the same number may come again, at another place.
 type Mailed struct {

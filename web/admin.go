@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -86,7 +85,6 @@ func (s *server) adminRoutes() []route {
 	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byOperator)
 	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byOperator)
 	endAll.RequestBody, endOne.RequestBody = &huma.RequestBody{}, &huma.RequestBody{} // not required
-	counters := session.Counters{Connections: 1204, Sessions: 980, Admitted: 20311, Ended: 19204, Told: 18890, Acked: 18640}
 	return []route{
 		on(s, open, s.adminOpen).
 			says("For a user whom the app has authenticated itself. Limits and policy may be said for this login alone; "+
@@ -110,14 +108,6 @@ func (s *server) adminRoutes() []route {
 			takes(endInput{Message: "This device was reported as stolen."}).
 			gives(http.StatusOK, "It has ended.",
 				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "offline"}}}),
-		on(s, operation("GET", "/v1/admin/stats", "stats", "Counters over all instances", byOperator), s.stats).
-			says("As of the last beat of each, which is a few seconds ago at most.").
-			gives(http.StatusOK, "Their sums.", statsAnswer{Instances: 2, Counters: counters}),
-		on(s, operation("GET", "/v1/admin/instances", "instances", "The instances that are alive", byOperator), s.instances).
-			gives(http.StatusOK, "Each with its own counters.", instancesAnswer{Instances: []instanceView{{
-				ID: exampleInstance, Version: "v1.2.3", Counters: counters,
-				StartedAt: timestamp(exampleNow.Add(-24 * time.Hour)), BeatAt: timestamp(exampleNow),
-			}}}),
 	}
 }
 
@@ -228,56 +218,4 @@ func userParam(c *call) (string, error) {
 	var f fields
 	f.text("user", user, 1, maxUser)
 	return user, f.err()
-}
-
-// statsAnswer is the sum of the counters of all living instances.
-type statsAnswer struct {
-	Instances int `json:"instances"`
-	session.Counters
-}
-
-func (s *server) stats(*call, *none) (*statsAnswer, error) {
-	all, err := s.Hub.Instances()
-	if err != nil {
-		return nil, err
-	}
-	sum := &statsAnswer{Instances: len(all)}
-	for _, i := range all {
-		sum.Connections += i.Connections
-		sum.Sessions += i.Sessions
-		sum.Admitted += i.Admitted
-		sum.Ended += i.Ended
-		sum.Told += i.Told
-		sum.Acked += i.Acked
-		sum.Late += i.Late
-	}
-	return sum, nil
-}
-
-type instancesAnswer struct {
-	Instances []instanceView `json:"instances"`
-}
-
-// instanceView is a running hub, and its counters as of its last beat.
-type instanceView struct {
-	ID        string             `json:"id"`
-	Version   string             `json:"version"`
-	StartedAt *session.Timestamp `json:"started_at"`
-	BeatAt    *session.Timestamp `json:"beat_at"`
-	session.Counters
-}
-
-func (s *server) instances(*call, *none) (*instancesAnswer, error) {
-	all, err := s.Hub.Instances()
-	if err != nil {
-		return nil, err
-	}
-	answer := &instancesAnswer{Instances: make([]instanceView, len(all))}
-	for i, in := range all {
-		answer.Instances[i] = instanceView{
-			ID: in.ID, Version: in.Version, Counters: in.Counters,
-			StartedAt: timestamp(in.StartedAt.Truncate(time.Millisecond)), BeatAt: timestamp(in.BeatAt),
-		}
-	}
-	return answer, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -109,12 +110,14 @@ var (
 	lostDesc        = desc("messages_lost_total", "Messages that sockets were too slow for, or closed before.")
 	slowDesc        = desc("slow_clients_total", "Sockets cut because they did not take their messages in time.")
 	readyDesc       = desc("ready", "Whether the instance may take traffic.")
+	timesDesc       = desc("notice_seconds", "Time from the end of a session until its notice was written to a socket "+
+		"here, or its receipt was back.", "until")
 )
 
 // Describe implements prometheus.Collector.
 func (hubCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, sessionsDesc, admittedDesc, endedDesc, toldDesc, ackedDesc,
-		lateDesc, gapsDesc, filledDesc, messagesDesc, shownDesc, lostDesc, slowDesc, readyDesc} {
+		lateDesc, gapsDesc, filledDesc, messagesDesc, shownDesc, lostDesc, slowDesc, readyDesc, timesDesc} {
 		out <- d
 	}
 }
@@ -145,4 +148,18 @@ func (c hubCollector) Collect(out chan<- prometheus.Metric) {
 		ready = 1
 	}
 	show(readyDesc, prometheus.GaugeValue, ready)
+	out <- noticeSeconds("told", stats.Notices.Told, stats.ToldIn)
+	out <- noticeSeconds("acked", stats.Notices.Acked, stats.AckedIn)
+}
+
+// noticeSeconds is the histogram of how long notices took, as Prometheus has it: with the sum, and what is below each
+// bound counted above it too.
+func noticeSeconds(until string, counts session.Histogram, sum time.Duration) prometheus.Metric {
+	below, total := make(map[float64]uint64), uint64(0)
+	for i, ms := range session.NoticeBounds() {
+		total += counts[i]
+		below[(time.Duration(ms) * time.Millisecond).Seconds()] = total
+	}
+	total += counts[len(counts)-1]
+	return prometheus.MustNewConstHistogram(timesDesc, total, sum.Seconds(), below, until)
 }

@@ -47,6 +47,8 @@ func TestMetrics(t *testing.T) {
 		`hub_logins_total{outcome="admitted"} 2`, `hub_logins_total{outcome="credentials"} 1`,
 		`hub_logins_total{outcome="rejected"} 0`, `hub_sessions_admitted_total 2`,
 		`hub_sessions_ended_total{reason="superseded"} 1`, `hub_notice_gaps_found_total 0`, `hub_notices_late_total 0`,
+		`hub_notice_seconds_count{until="told"} `, `hub_notice_seconds_bucket{until="told",le="0.001"} `,
+		`hub_notice_seconds_bucket{until="acked",le="+Inf"} 0`, `hub_notice_seconds_sum{until="acked"} 0`,
 		"go_goroutines ", "hub_connections ", "hub_notices_sent_total ", "hub_notices_acked_total ", "hub_ready ",
 	} {
 		if !strings.Contains(text, "\n"+line) {

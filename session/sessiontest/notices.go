@@ -180,8 +180,14 @@ func leaseBeat(k *kit) {
 
 func leaseAlive(k *kit) {
 	started := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	counters := session.Counters{Connections: 1, Sessions: 2, Admitted: 3, Ended: 4, Told: 5, Acked: 6, Late: 7}
-	one := session.Instance{ID: "one", Version: "v1.2.3 (test)", StartedAt: started, Counters: counters}
+	one := session.Instance{
+		ID: "one", Version: "v1.2.3 (test)", StartedAt: started,
+		Health: session.Health{State: session.NotReady, Detail: "why", CPU: 1.5, Memory: 1 << 40, Goroutines: 9, MaxConnections: 10},
+		Counters: session.Counters{
+			Connections: 1, Sessions: 2, Admitted: 3, Ended: 4, Forced: 11, Told: 5, Acked: 6, Late: 7,
+		},
+		Notices: session.NoticeTimes{Told: session.Histogram{1, 2, 12: 1 << 50}, Acked: session.Histogram{3}},
+	}
 	before := k.now()
 	k.beat("two", "one") // what is beaten last counts
 	alive, _, err := k.Store.Beat(k.ctx, one)
