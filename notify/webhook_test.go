@@ -49,6 +49,9 @@ func TestWebhook(t *testing.T) {
 			"id": "7", "type": "session.ended", "at": "2026-11-22T02:30:05.123Z", "user": e.User, "reason": "superseded",
 			"session": map[string]any{
 				"id": s.ID.String(), "user": e.User, "ip": "192.0.2.7", "user_agent": "Firefox",
+				"client": map[string]any{
+					"browser": "Firefox", "browser_version": "", "system": "", "system_version": "", "type": "program",
+				},
 				"device":     map[string]any{"id": "a", "name": "Firefox on Linux", "kind": "web"},
 				"created_at": "2026-11-22T01:30:05.123Z", "last_active_at": "2026-11-22T02:29:05.123Z",
 				"idle_expires_at": "2026-11-22T03:29:05.123Z", "expires_at": nil, "attributes": map[string]any{"plan": "premium"},

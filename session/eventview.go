@@ -18,6 +18,7 @@ type EventSession struct {
 	Device        Device            `json:"device"`
 	IP            string            `json:"ip"`
 	UserAgent     string            `json:"user_agent"`
+	Client        Client            `json:"client"`
 	CreatedAt     Timestamp         `json:"created_at"`
 	LastActiveAt  Timestamp         `json:"last_active_at"`
 	IdleExpiresAt *Timestamp        `json:"idle_expires_at"`
@@ -33,8 +34,8 @@ func (e Event) View() EventView {
 		return v
 	}
 	v.Session = &EventSession{
-		ID: s.ID, User: e.User, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent, CreatedAt: Timestamp(s.CreatedAt),
-		LastActiveAt: Timestamp(s.LastActiveAt), IdleExpiresAt: optional(s.IdleExpiresAt()),
+		ID: s.ID, User: e.User, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent, Client: ReadClient(s.UserAgent),
+		CreatedAt: Timestamp(s.CreatedAt), LastActiveAt: Timestamp(s.LastActiveAt), IdleExpiresAt: optional(s.IdleExpiresAt()),
 		ExpiresAt: optional(s.ExpiresAt), Attributes: s.Attributes,
 	}
 	if s.Ended != nil {

@@ -9,6 +9,7 @@ type View struct {
 	Device        Device     `json:"device"`
 	IP            string     `json:"ip"`
 	UserAgent     string     `json:"user_agent"`
+	Client        Client     `json:"client" doc:"What the user agent says, in words for people."`
 	CreatedAt     Timestamp  `json:"created_at"`
 	LastActiveAt  Timestamp  `json:"last_active_at"`
 	IdleExpiresAt *Timestamp `json:"idle_expires_at" doc:"When it ends without activity; null is never."`
@@ -22,7 +23,7 @@ type View struct {
 // View returns the session as clients see it, with its attributes if it is the one that asks.
 func (s Session) View(user string, connected, current bool) View {
 	v := View{
-		ID: s.ID, User: user, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent,
+		ID: s.ID, User: user, Device: s.Device, IP: s.IP, UserAgent: s.UserAgent, Client: ReadClient(s.UserAgent),
 		CreatedAt: Timestamp(s.CreatedAt), LastActiveAt: Timestamp(s.LastActiveAt),
 		IdleExpiresAt: optional(s.IdleExpiresAt()), ExpiresAt: optional(s.ExpiresAt),
 		Connected: connected, Current: current,

@@ -1,10 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/mileusna/useragent"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -41,26 +41,24 @@ func (d *deviceInput) device(userAgent string) session.Device {
 
 // guessDevice tells a device's name and kind from its user agent: "Firefox on Linux", a web browser.
 func guessDevice(userAgent string) (name string, kind session.Kind) {
-	if userAgent == "" {
-		return "Unknown device", session.Other
+	client := session.ReadClient(userAgent)
+	name = clip(client.Browser, maxDeviceName/2)
+	switch {
+	case name != "" && client.System != "":
+		name += " on " + client.System
+	case name == "":
+		name = cmp.Or(client.System, "Unknown device")
 	}
-	ua := useragent.Parse(userAgent)
-	name = clip(ua.Name, maxDeviceName/2)
-	if os := clip(ua.OS, maxDeviceName/4); os != "" && name != "" {
-		name += " on " + os
-	} else if name == "" {
-		name = "Unknown device"
-	}
-	switch lower := strings.ToLower(userAgent); {
-	case strings.Contains(lower, "smarttv"), strings.Contains(lower, "smart-tv"), strings.Contains(lower, "appletv"),
-		strings.Contains(lower, "googletv"), strings.Contains(lower, "android tv"), strings.Contains(lower, "web0s"):
+	switch client.Type {
+	case session.TVSet:
 		kind = session.TV
-	case ua.Mobile, ua.Tablet:
+	case session.Phone, session.Tablet:
 		kind = session.Mobile
-	case strings.Contains(lower, "electron/"):
-		kind = session.Desktop
-	case strings.HasPrefix(userAgent, "Mozilla/") && !ua.Bot:
+	case session.Computer:
 		kind = session.Web
+		if strings.Contains(userAgent, "Electron/") {
+			kind = session.Desktop
+		}
 	default:
 		kind = session.Other
 	}

@@ -27,7 +27,7 @@ func TestGuessDevice(t *testing.T) {
 		{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Slack/4.40 Chrome/130.0 Electron/33.0 Safari/537.36",
 			"Slack on Linux", session.Desktop},
 		{"Mozilla/5.0 (SMART-TV; Linux; Tizen 8.0) AppleWebKit/537.36 (KHTML, like Gecko) Version/8.0 TV Safari/537.36",
-			"TV Safari on Linux", session.TV},
+			"TV browser on Tizen", session.TV},
 		{"curl/8.5.0", "curl", session.Other},
 	} {
 		name, kind := guessDevice(tt.userAgent)

@@ -26,6 +26,7 @@ func newSchemas() huma.Registry {
 	registry.RegisterTypeAlias(reflect.TypeFor[session.Timestamp](), reflect.TypeFor[time.Time]())
 	registry.RegisterTypeAlias(reflect.TypeFor[session.ID](), reflect.TypeFor[idShape]())
 	registry.RegisterTypeAlias(reflect.TypeFor[session.Kind](), reflect.TypeFor[kindShape]())
+	registry.RegisterTypeAlias(reflect.TypeFor[session.ClientType](), reflect.TypeFor[clientTypeShape]())
 	registry.RegisterTypeAlias(reflect.TypeFor[session.Reason](), reflect.TypeFor[reasonShape]())
 	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[anyShape]())
 	return registry
@@ -44,10 +45,11 @@ func schemaName(t reflect.Type, hint string) string {
 
 // The types below stand for those of the domain, which knows nothing of schemas.
 type (
-	idShape     struct{}
-	kindShape   struct{}
-	reasonShape struct{}
-	anyShape    struct{}
+	idShape         struct{}
+	kindShape       struct{}
+	clientTypeShape struct{}
+	reasonShape     struct{}
+	anyShape        struct{}
 )
 
 // Schema implements huma.SchemaProvider.
@@ -57,6 +59,11 @@ func (idShape) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (kindShape) Schema(huma.Registry) *huma.Schema { return words(session.Kinds...) }
+
+// Schema implements huma.SchemaProvider.
+func (clientTypeShape) Schema(huma.Registry) *huma.Schema {
+	return words(append(slices.Clone(session.ClientTypes), "")...)
+}
 
 // Schema implements huma.SchemaProvider.
 func (reasonShape) Schema(huma.Registry) *huma.Schema {

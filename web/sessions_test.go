@@ -149,3 +149,31 @@ func TestAdminRules(t *testing.T) {
 		has("Maintenance.", "ended", 4, "message").has("ended_by_admin", "ended", 4, "reason")
 	s.admin("DELETE", "/v1/admin/users/u/sessions", "").want(http.StatusOK).length(0, "ended")
 }
+
+// TestSessionsSayWhatTheyAreOn asks in every way in which sessions are shown.
+func TestSessionsSayWhatTheyAreOn(t *testing.T) {
+	s := newSite(t)
+	open := func(policy string) *reply {
+		return s.admin("POST", "/v1/admin/sessions", `{"user":"alice","policy":"`+policy+`","user_agent":"`+firefox+`"}`)
+	}
+	first := open("evict").want(http.StatusCreated)
+	bearer := []string{"Authorization", "Bearer " + first.at("token").(string)}
+	const admin = "/v1/admin/users/alice/sessions?ended=true"
+	for _, shown := range []struct {
+		reply *reply
+		path  []any
+	}{
+		{first, []any{"session"}},
+		{s.do("GET", "/v1/session", "", bearer...), nil},
+		{s.do("GET", "/v1/sessions", "", bearer...), []any{"sessions", 0}},
+		{open("ask"), []any{"sessions", 0}},
+		{open("reject"), []any{"sessions", 0}},
+		{s.admin("GET", admin, ""), []any{"sessions", 0}},
+		{open("evict"), []any{"ended", 0}},
+		{s.admin("GET", admin, ""), []any{"ended", 0}},
+	} {
+		at := append(shown.path, "client")
+		shown.reply.has("Firefox", append(at, "browser")...).has("Linux", append(at, "system")...).
+			has("computer", append(at, "type")...).has("", append(at, "system_version")...)
+	}
+}

@@ -61,6 +61,15 @@ export interface Actor {
   user_agent?: string;
 }
 
+/** What a user agent says, in words for people. What it does not say is empty. */
+export interface Client {
+  browser: string;
+  browser_version: string;
+  system: string;
+  system_version: string;
+  type: "computer" | "phone" | "tablet" | "tv" | "program" | "bot" | "";
+}
+
 /** A session. Times are RFC 3339 in UTC. */
 export interface Session {
   id: string;
@@ -68,6 +77,7 @@ export interface Session {
   device: Device;
   ip: string;
   user_agent: string;
+  client: Client;
   created_at: string;
   last_active_at: string;
   idle_expires_at: string | null;
