@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -25,6 +27,8 @@ import (
 const (
 	// MaxProviderToken is how many bytes a token may have.
 	MaxProviderToken = 16 << 10
+	// MaxProviderName is how many bytes the name may have by which people know a provider.
+	MaxProviderName = 60
 	// maxTokenAge is how long after it was issued a token is taken, even if it says that it lives longer.
 	maxTokenAge = 10 * time.Minute
 	// clockLeeway is by how much the clocks of provider and hub may differ.
@@ -69,6 +73,10 @@ type OIDCOptions struct {
 	Issuer string
 	// Audience is the client ID by which the provider knows whoever signs in here.
 	Audience string
+	// ClientSecret is by which this hub proves to the provider that it is the client; empty where PKCE alone does.
+	ClientSecret string
+	// Name is how people know the provider, in MaxProviderName bytes; the default is its host.
+	Name string
 	// UserClaim is the claim of an ID token that is the user; the default is sub. An email must be a verified one.
 	UserClaim string
 	// Transport is how the provider is reached; the default is a copy of http.DefaultTransport.
@@ -85,14 +93,18 @@ func (o OIDCOptions) Validate() error {
 	if o.Audience == "" {
 		return errors.New("audience: want the client ID by which the provider knows whoever signs in here")
 	}
+	if len(o.Name) > MaxProviderName || !utf8.ValidString(o.Name) || strings.ContainsFunc(o.Name, unicode.IsControl) {
+		return fmt.Errorf("the provider's name: want a line of text of %d bytes at most", MaxProviderName)
+	}
 	return nil
 }
 
-// OIDC verifies what an OpenID provider signs: ID tokens (OpenID Connect Core 1.0) and logout tokens (Back-Channel
-// Logout 1.0). Nothing is asked of the provider before the first token comes. It may be used concurrently.
+// OIDC signs users in at an OpenID provider, by the authorization code flow, and verifies what that signs: ID tokens
+// (OpenID Connect Core 1.0) and logout tokens (Back-Channel Logout 1.0). Nothing is asked of the provider before the
+// first sign-in or token comes. It may be used concurrently.
 type OIDC struct {
-	issuer, audience, userClaim string
-	keys                        *keySource
+	issuer, audience, secret, name, userClaim string
+	keys                                      *keySource
 }
 
 // NewOIDC returns the verifier of a provider, which need not be there yet. It must be closed.
@@ -103,6 +115,10 @@ func NewOIDC(o OIDCOptions) (*OIDC, error) {
 	if o.UserClaim == "" {
 		o.UserClaim = "sub"
 	}
+	if o.Name == "" {
+		issuer, _ := url.Parse(o.Issuer) // it is valid
+		o.Name = issuer.Host
+	}
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
@@ -110,8 +126,13 @@ func NewOIDC(o OIDCOptions) (*OIDC, error) {
 		o.Logger = slog.Default()
 	}
 	keys := newKeySource(o.Issuer, o.Transport, o.Logger)
-	return &OIDC{issuer: o.Issuer, audience: o.Audience, userClaim: o.UserClaim, keys: keys}, nil
+	return &OIDC{
+		issuer: o.Issuer, audience: o.Audience, secret: o.ClientSecret, name: o.Name, userClaim: o.UserClaim, keys: keys,
+	}, nil
 }
+
+// Name is how people know the provider.
+func (o *OIDC) Name() string { return o.name }
 
 // Close gives up what is being asked of the provider.
 func (o *OIDC) Close() { o.keys.close() }

@@ -51,6 +51,7 @@ var signingAlgorithms = []jose.SignatureAlgorithm{
 type keyring struct {
 	keys       []jose.JSONWebKey
 	algorithms []jose.SignatureAlgorithm // those of signingAlgorithms that it signs with
+	entrance   entrance
 	asked      time.Time
 }
 
@@ -68,8 +69,8 @@ func (r *keyring) find(kid string, algorithm jose.SignatureAlgorithm) []jose.JSO
 	return found
 }
 
-// keySource knows the keys of a provider, and fetches them when they are needed: first when a token comes, then when
-// one names a key that is not known, and when they get old. It may be used concurrently.
+// keySource knows the keys and addresses of a provider, and fetches them when they are needed: first when somebody signs
+// in, then when a token names a key that is not known, and when they get old. It may be used concurrently.
 type keySource struct {
 	issuer string
 	client *http.Client
@@ -109,11 +110,21 @@ func (s *keySource) close() {
 // find returns the keys that a token may be signed with; none says that the provider, asked since, has none such. It
 // returns ErrProvider, wrapped, if the provider could not be asked before ctx ended.
 func (s *keySource) find(ctx context.Context, kid string, algorithm jose.SignatureAlgorithm) ([]jose.JSONWebKey, error) {
+	ring, err := s.ask(ctx, func(r *keyring) bool { return len(r.find(kid, algorithm)) > 0 })
+	if err != nil {
+		return nil, err
+	}
+	return ring.find(kid, algorithm), nil
+}
+
+// ask returns what the provider says of itself: what is known if that suffices, or else what it said since. It returns
+// ErrProvider, wrapped, if the provider could not be asked before ctx ended.
+func (s *keySource) ask(ctx context.Context, suffices func(*keyring) bool) (*keyring, error) {
 	arrived := time.Now()
 	for {
-		found, flight, err := s.look(kid, algorithm, arrived)
+		ring, flight, err := s.look(suffices, arrived)
 		if flight == nil {
-			return found, err
+			return ring, err
 		}
 		select {
 		case <-flight:
@@ -123,9 +134,9 @@ func (s *keySource) find(ctx context.Context, kid string, algorithm jose.Signatu
 	}
 }
 
-// look returns the keys as far as they are known, or the fetch to wait for.
-func (s *keySource) look(kid string, algorithm jose.SignatureAlgorithm, arrived time.Time) (
-	found []jose.JSONWebKey, flight <-chan struct{}, err error,
+// look returns what is known of the provider if that has to do, or the fetch to wait for.
+func (s *keySource) look(suffices func(*keyring) bool, arrived time.Time) (
+	ring *keyring, flight <-chan struct{}, err error,
 ) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,14 +144,14 @@ func (s *keySource) look(kid string, algorithm jose.SignatureAlgorithm, arrived 
 		return nil, nil, fmt.Errorf("%w: the hub is leaving", ErrProvider)
 	}
 	if s.ring != nil && time.Since(s.ring.asked) < keysLast {
-		if found := s.ring.find(kid, algorithm); len(found) > 0 {
+		if suffices(s.ring) {
 			if time.Since(s.ring.asked) >= keysFresh {
 				s.fetchLocked()
 			}
-			return found, nil, nil
+			return s.ring, nil, nil
 		}
 		if !s.ring.asked.Before(arrived) {
-			return nil, nil, nil
+			return s.ring, nil, nil
 		}
 	}
 	if s.err != nil && s.flight == nil && !s.begun.Before(arrived) {
@@ -206,20 +217,19 @@ func (s *keySource) fetch(ctx context.Context) (*keyring, error) {
 	var about struct {
 		Keys       string                    `json:"jwks_uri"`
 		Algorithms []jose.SignatureAlgorithm `json:"id_token_signing_alg_values_supported"`
+		entrance
 	}
 	if err := provider.Claims(&about); err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	// Where the issuer's address has no query, that of its keys may: some providers name the policy or the app there.
-	keys, _, _ := strings.Cut(about.Keys, "?")
-	if err := checkProviderURL(keys); err != nil {
+	if err := checkEndpoint(about.Keys); err != nil {
 		return nil, fmt.Errorf("discovery: jwks_uri: %w", err)
 	}
 	if len(about.Algorithms) == 0 {
 		about.Algorithms = []jose.SignatureAlgorithm{jose.RS256} // which all of them have
 	}
 	unfit := func(a jose.SignatureAlgorithm) bool { return !slices.Contains(signingAlgorithms, a) }
-	ring := &keyring{algorithms: slices.DeleteFunc(about.Algorithms, unfit)}
+	ring := &keyring{algorithms: slices.DeleteFunc(about.Algorithms, unfit), entrance: about.entrance}
 	if len(ring.algorithms) == 0 {
 		return nil, fmt.Errorf("discovery: the provider signs ID tokens with none of %v", signingAlgorithms)
 	}
@@ -284,6 +294,13 @@ func checkProviderURL(address string) error {
 		return errors.New("want https: whoever can change what a provider says of its keys can sign in as anybody")
 	}
 	return nil
+}
+
+// checkEndpoint is checkProviderURL for what a provider names itself. Where the issuer's address has no query, those of
+// its keys and pages may: some providers name the policy or the app there.
+func checkEndpoint(address string) error {
+	path, _, _ := strings.Cut(address, "?")
+	return checkProviderURL(path)
 }
 
 // bounded is a transport whose answers have a most of bytes.
