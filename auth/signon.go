@@ -33,8 +33,8 @@ func NewSignOn() SignOn {
 // ParseSignOn reads what Secret has written.
 func ParseSignOn(text string) (s SignOn, ok bool) {
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(secret) != len(s.secret) {
-		return SignOn{}, false
+	if err != nil || len(secret) != len(s.secret) || len(text) != base64.RawURLEncoding.EncodedLen(len(secret)) {
+		return SignOn{}, false // the decoder passes over line ends
 	}
 	return SignOn{[32]byte(secret)}, true
 }

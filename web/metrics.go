@@ -52,7 +52,7 @@ func (m *metrics) decided(verdict session.Verdict) { m.byEnd[verdict].Inc() }
 // failed counts a login that got no verdict.
 func (m *metrics) failed(err error) {
 	outcome := "error"
-	throttled := new(auth.ThrottledError)
+	throttled, abandoned := new(auth.ThrottledError), new(auth.SignOnError)
 	switch {
 	case errors.Is(err, auth.ErrCredentials):
 		outcome = "credentials"
@@ -66,6 +66,8 @@ func (m *metrics) failed(err error) {
 		outcome = "credentials"
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, auth.ErrProvider), errors.Is(err, context.DeadlineExceeded):
 		outcome = "unavailable"
+	case errors.As(err, &abandoned):
+		outcome = "abandoned"
 	}
 	m.logins.WithLabelValues(outcome).Inc()
 }

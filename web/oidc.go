@@ -103,27 +103,59 @@ func (s *server) loginOIDC(c *call, in *oidcInput) (*loginAnswer, error) {
 	if s.OIDC == nil {
 		return nil, errNoOIDC
 	}
+	login := vouchedLogin{device: in.Device, force: in.Force, deliver: in.Deliver}
+	return s.loginVouched(c, login, func() (auth.Identity, error) {
+		turn, cancel := c.until(verifyWithin)
+		defer cancel()
+		return s.OIDC.Verify(turn, in.IDToken, in.Nonce)
+	})
+}
+
+// vouchedLogin is what a client says of itself when the provider says who its user is.
+type vouchedLogin struct {
+	device  *deviceInput
+	force   bool
+	deliver delivery
+}
+
+// loginVouched signs in whom the provider vouches for, as vouch finds out. What may be a guess counts as a wrong
+// password does.
+func (s *server) loginVouched(c *call, login vouchedLogin, vouch func() (auth.Identity, error)) (*loginAnswer, error) {
 	end, err := s.beginFrom(c)
 	if err != nil {
 		s.metrics.failed(err)
 		return nil, err
 	}
-	req := s.request(c, "", in.Device)
-	req.Force = in.Force
-	answer, err := s.vouched(c, &req, in)
+	req := s.request(c, "", login.device)
+	req.Force = login.force
+	answer, err := s.admitVouched(c, &req, login.deliver, vouch)
 	end(err)
-	var refused *auth.TokenError
-	if !errors.As(err, &refused) {
+	s.logRefusal(c, err, req.IP)
+	if !errors.Is(err, auth.ErrCredentials) {
 		return answer, err
 	}
-	s.log.InfoContext(c.Context(), "an ID token was refused", "fault", refused.Fault, "error", refused, "ip", req.IP)
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
 	ctx, cancel := c.alone()
 	defer cancel()
 	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
 		return nil, err
 	}
-	return nil, refused
+	return nil, err
+}
+
+// logRefusal says in the log why the provider's word was not taken: what the client learns is less.
+func (s *server) logRefusal(c *call, err error, ip string) {
+	token, sign := new(auth.TokenError), new(auth.SignOnError)
+	switch {
+	case errors.As(err, &token):
+		s.log.InfoContext(c.Context(), "an ID token was refused", "fault", token.Fault, "error", token, "ip", ip)
+	case errors.As(err, &sign) && sign.Fault == auth.SignOnSetUp:
+		s.log.ErrorContext(c.Context(), "the OpenID provider does not know the hub as it is set up", "error", sign)
+	case errors.As(err, &sign):
+		s.log.InfoContext(c.Context(), "a sign-in at the provider led to nothing", "fault", sign.Fault, "error", sign, "ip", ip)
+	case errors.Is(err, auth.ErrProvider):
+		s.log.WarnContext(c.Context(), "a sign-in could not be verified", "error", err)
+	}
 }
 
 // beginFrom counts a login that says of its user only what must be verified first. Its end is told what came of it.
@@ -140,18 +172,16 @@ func (s *server) beginFrom(c *call) (end func(error), err error) {
 	return attempt.End, nil
 }
 
-// vouched verifies the ID token, and opens a session for the user it names. The request is filled in as far as is
-// known.
-func (s *server) vouched(c *call, req *session.Request, in *oidcInput) (*loginAnswer, error) {
-	turn, cancel := c.until(verifyWithin)
-	defer cancel()
-	id, err := s.OIDC.Verify(turn, in.IDToken, in.Nonce)
+// admitVouched opens a session for the user whom the provider vouches for. The request is filled in as far as is known.
+func (s *server) admitVouched(c *call, req *session.Request, deliver delivery,
+	vouch func() (auth.Identity, error)) (*loginAnswer, error) {
+	id, err := vouch()
 	if err != nil {
 		s.metrics.failed(err)
 		return nil, err
 	}
 	req.User, req.SSO = id.User, &id.SSO
-	return s.admit(c, *req, in.Deliver, func(req session.Request) (session.Outcome, error) {
+	return s.admit(c, *req, deliver, func(req session.Request) (session.Outcome, error) {
 		out, err := s.Registry.LoginSSO(c.Context(), req, s.Rule, id.Voucher)
 		return out, spent(err)
 	})

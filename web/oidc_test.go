@@ -29,8 +29,8 @@ func newSSOSite(t *testing.T, change ...func(*web.Options)) *ssoSite {
 	t.Helper()
 	provider := oidctest.Start(t)
 	verifier, err := auth.NewOIDC(auth.OIDCOptions{
-		Issuer: provider.Issuer, Audience: oidctest.ClientID, UserClaim: "preferred_username",
-		Logger: slog.New(slog.DiscardHandler),
+		Issuer: provider.Issuer, Audience: oidctest.ClientID, ClientSecret: oidctest.ClientSecret,
+		UserClaim: "preferred_username", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -339,26 +339,33 @@ func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
+// hangingHub returns a hub whose provider never answers. It must be called inside a bubble.
+func hangingHub(t *testing.T, issuer string) http.Handler {
+	t.Helper()
+	verifier, err := auth.NewOIDC(auth.OIDCOptions{
+		Issuer: issuer, Audience: oidctest.ClientID, Transport: hanging{}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(verifier.Close)
+	store := newMemory()
+	registry := session.NewRegistry(store)
+	handler, err := web.New(web.Options{
+		Registry: registry, Hub: hub.New(registry, store, new(pubsub.Memory).Inbox("bare"), hub.Options{}), OIDC: verifier,
+		Rule: session.Rule{Limit: 1, Policy: session.Evict},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
 func TestSingleSignOnIsAnsweredInTime(t *testing.T) {
 	provider := oidctest.Start(t)
 	idToken, logoutToken := provider.Sign(t, provider.Claims("alice"), "JWT"), provider.LogoutToken(t, "alice", "")
 	synctest.Test(t, func(t *testing.T) {
-		verifier, err := auth.NewOIDC(auth.OIDCOptions{
-			Issuer: provider.Issuer, Audience: oidctest.ClientID, Transport: hanging{}, Logger: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer verifier.Close()
-		store := newMemory()
-		registry := session.NewRegistry(store)
-		handler, err := web.New(web.Options{
-			Registry: registry, Hub: hub.New(registry, store, new(pubsub.Memory).Inbox("bare"), hub.Options{}), OIDC: verifier,
-			Rule: session.Rule{Limit: 1, Policy: session.Evict},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		handler := hangingHub(t, provider.Issuer)
 		for path, request := range map[string][]string{
 			"/v1/login/oidc":              {encode(map[string]any{"id_token": idToken}), "application/json"},
 			"/v1/oidc/backchannel-logout": {"logout_token=" + logoutToken, "application/x-www-form-urlencoded"},

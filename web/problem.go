@@ -44,6 +44,9 @@ type problem struct {
 	Ticket          string             `json:"ticket,omitempty"`
 	TicketExpiresAt *session.Timestamp `json:"ticket_expires_at,omitempty"`
 
+	// ReturnTo is the path of this site that a sign-in at the provider was begun for.
+	ReturnTo string `json:"return_to,omitempty"`
+
 	retryAfter time.Duration // sent as Retry-After
 	challenge  bool          // sent as WWW-Authenticate
 }
@@ -112,6 +115,7 @@ func problemOf(err error) (p *problem, known bool) {
 	var tooLarge *http.MaxBytesError
 	var throttled *auth.ThrottledError
 	var refused *auth.TokenError
+	var signOn *auth.SignOnError
 	switch {
 	case errors.As(err, &p):
 		return p, true
@@ -125,6 +129,8 @@ func problemOf(err error) (p *problem, known bool) {
 		return errNoRoom, true
 	case errors.As(err, &refused):
 		return tokenProblem(refused.Fault), true
+	case errors.As(err, &signOn):
+		return signOnProblem(signOn.Fault), true
 	case errors.Is(err, auth.ErrProvider):
 		return errNoProvider, true
 	case errors.Is(err, session.ErrProviderSession): // by the time a ticket was answered

@@ -106,7 +106,7 @@ var tokenShape = regexp.MustCompile(`s[hta]_[A-Za-z0-9_-]{60,}`)
 // refuseURLSecrets answers 400 to a request that has a secret in its URL.
 func (s *server) refuseURLSecrets(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if holdsSecret(r.URL.Path) || hasSecretParam(r.URL.RawQuery) {
+		if holdsSecret(r.URL.Path) || hasSecretParam(r.URL) {
 			s.refuse(w, r, errInURL)
 			return
 		}
@@ -121,8 +121,14 @@ func holdsSecret(text string) bool {
 
 // hasSecretParam reports whether a query has a secret, or a parameter that is named like one. It takes both & and
 // ; for the end of a parameter, and one that cannot be unescaped as it is: what a parser leaves out is in the logs.
-func hasSecretParam(rawQuery string) bool {
-	for param := range strings.FieldsFuncSeq(rawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+//
+// The code that a provider sends to the sign-in page is any letters, and may look like a token. It has to be there, and
+// is worth nothing without what the browser keeps.
+func hasSecretParam(u *url.URL) bool {
+	for param := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		if u.Path == signOnBack && strings.HasPrefix(param, "code=") {
+			continue
+		}
 		if plain, err := url.QueryUnescape(param); err == nil {
 			param = plain
 		}

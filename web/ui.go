@@ -35,6 +35,7 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 type pageData struct {
 	Passwords bool     // signing in by password is possible
 	DemoUsers []string // accounts to offer, all with the password demo
+	Provider  string   // whom to sign in with, as people know it; empty is nobody
 }
 
 // addPages adds the hub's pages, and in place of the one for signing in the embedder's, if there is one. All are read
@@ -103,7 +104,11 @@ func (s *server) renderPage(shared *template.Template, name string, source []byt
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = page.Execute(&out, pageData{Passwords: s.Passwords != nil, DemoUsers: s.DemoUsers})
+	data := pageData{Passwords: s.Passwords != nil, DemoUsers: s.DemoUsers}
+	if s.OIDC != nil {
+		data.Provider = s.OIDC.Name()
+	}
+	err = page.Execute(&out, data)
 	return out.Bytes(), err
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,13 +20,17 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// ClientID is by which the provider knows the hub: the audience of its tokens.
-const ClientID = "session-hub"
+// The provider knows the hub as a client with a secret and as one without. Both may have browsers sent back to any hub on
+// loopback.
+const (
+	ClientID       = "session-hub" // the audience of its tokens
+	ClientSecret   = "the-client's-secret"
+	PublicClientID = "session-hub-public"
+)
 
 const (
-	clientSecret = "the-client's-secret"
-	password     = "secret" // of all users
-	callback     = "http://localhost/callback"
+	password = "secret" // of all users
+	callback = "http://localhost/callback"
 )
 
 // Provider is an OpenID provider on loopback.
@@ -34,7 +39,7 @@ type Provider struct {
 	Issuer string
 
 	addr    string
-	handler http.Handler
+	library *op.Provider
 	users   *users
 	fetches atomic.Int64
 	server  *http.Server
@@ -52,19 +57,25 @@ func Start(tb testing.TB) *Provider {
 	p.Issuer = "http://" + p.addr
 	config := &op.Config{CryptoKey: sha256.Sum256([]byte(tb.Name())), CodeMethodS256: true}
 	log := slog.New(slog.DiscardHandler)
-	provider, err := op.NewProvider(config, p.users, op.StaticIssuer(p.Issuer), op.WithAllowInsecure(), op.WithLogger(log))
+	p.library, err = op.NewProvider(config, p.users, op.StaticIssuer(p.Issuer), op.WithAllowInsecure(), op.WithLogger(log))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == op.DefaultEndpoints.JwksURI.Relative() {
-			p.fetches.Add(1)
-		}
-		provider.ServeHTTP(w, r)
-	})
 	p.serve(listener)
 	tb.Cleanup(p.Leave)
 	return p
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case loginPath:
+		p.login(w, r)
+		return
+	case op.DefaultEndpoints.JwksURI.Relative():
+		p.fetches.Add(1)
+	}
+	p.library.ServeHTTP(w, r)
 }
 
 // Leave takes the provider away. Called again, it does nothing.
@@ -87,7 +98,7 @@ func (p *Provider) Return(tb testing.TB) {
 }
 
 func (p *Provider) serve(listener net.Listener) {
-	p.server, p.gone = &http.Server{Handler: p.handler}, make(chan struct{})
+	p.server, p.gone = &http.Server{Handler: p}, make(chan struct{})
 	go func() {
 		defer close(p.gone)
 		p.server.Serve(listener)
@@ -120,14 +131,10 @@ func (p *Provider) IDToken(tb testing.TB, in Login) string {
 }
 
 func (p *Provider) codeFlow(ctx context.Context, in Login) (string, error) {
-	transport := new(http.Transport)
-	defer transport.CloseIdleConnections()
-	browser := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	browser := newBrowser()
+	defer browser.CloseIdleConnections()
 	app := oauth2.Config{
-		ClientID: ClientID, ClientSecret: clientSecret, RedirectURL: callback,
+		ClientID: ClientID, ClientSecret: ClientSecret, RedirectURL: callback,
 		Scopes: []string{"openid", "email", "profile"},
 		Endpoint: oauth2.Endpoint{
 			AuthURL:  op.DefaultEndpoints.Authorization.Absolute(p.Issuer),
@@ -139,16 +146,8 @@ func (p *Provider) codeFlow(ctx context.Context, in Login) (string, error) {
 	if in.Nonce != "" {
 		options = append(options, oauth2.SetAuthURLParam("nonce", in.Nonce))
 	}
-	page, err := follow(ctx, browser, app.AuthCodeURL("a state", options...))
-	if err != nil {
-		return "", err
-	}
-	// This is where the provider's page asks for the password.
-	request := page.Query().Get("authRequestID")
-	if err := p.users.signIn(request, in); err != nil {
-		return "", err
-	}
-	back, err := follow(ctx, browser, app.Endpoint.AuthURL+"/callback?id="+request)
+	form := url.Values{"user": {in.User}, "session": {in.Session}}
+	back, err := p.visit(ctx, browser, app.AuthCodeURL("a state", options...), form)
 	if err != nil {
 		return "", err
 	}
@@ -164,12 +163,25 @@ func (p *Provider) codeFlow(ctx context.Context, in Login) (string, error) {
 	return idToken, nil
 }
 
-// follow returns where an address leads to.
-func follow(ctx context.Context, browser *http.Client, address string) (*url.URL, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+// newBrowser returns a client with connections of its own, which says where it is sent to.
+func newBrowser() *http.Client {
+	return &http.Client{
+		Transport:     new(http.Transport),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// follow returns where an address leads to; with a form, where that leads to once it is sent.
+func follow(ctx context.Context, browser *http.Client, address string, form url.Values) (*url.URL, error) {
+	method, body := http.MethodGet, ""
+	if form != nil {
+		method, body = http.MethodPost, form.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := browser.Do(request)
 	if err != nil {
 		return nil, err

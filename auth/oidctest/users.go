@@ -16,7 +16,7 @@ import (
 // users is the library's storage in memory, with users made up by name, sessions, and keys that change.
 type users struct {
 	*storage.Storage
-	client op.Client
+	clients map[string]op.Client
 
 	mu       sync.Mutex
 	keys     []*signingKey     // guarded by mu; the first signs, and all are published
@@ -24,10 +24,12 @@ type users struct {
 }
 
 func newUsers(tb testing.TB) *users {
-	client := storage.WebClient(ClientID, clientSecret, callback)
+	secret := storage.WebClient(ClientID, ClientSecret, callback)
+	public := storage.NativeClient(PublicClientID, "http://localhost/sign-in")
+	known := map[string]*storage.Client{ClientID: secret, PublicClientID: public}
 	return &users{
-		Storage:  storage.NewStorageWithClients(directory{}, map[string]*storage.Client{ClientID: client}),
-		client:   talkative{client},
+		Storage:  storage.NewStorageWithClients(directory{}, known),
+		clients:  map[string]op.Client{ClientID: talkative{secret}, PublicClientID: talkative{public}},
 		keys:     []*signingKey{newKey(tb, jose.RS256)},
 		sessions: make(map[string]string),
 	}
@@ -49,17 +51,25 @@ func (directory) GetUserByUsername(name string) *storage.User {
 
 func (directory) ExampleClientID() string { return storage.ServiceUserID }
 
-// talkative is a client that gets all claims in the ID token.
+// talkative is a client that gets all claims in the ID token, and is at any port of loopback.
 type talkative struct{ *storage.Client }
 
 func (talkative) IDTokenUserinfoClaimsAssertion() bool { return true }
+
+// RedirectURIGlobs implements op.HasRedirectGlobs.
+func (talkative) RedirectURIGlobs() []string {
+	return []string{"http://127.0.0.1:*/sign-in", "http://localhost:*/sign-in"}
+}
+
+// PostLogoutRedirectURIGlobs implements op.HasRedirectGlobs.
+func (talkative) PostLogoutRedirectURIGlobs() []string { return nil }
 
 // GetClientByClientID implements op.Storage.
 func (u *users) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
 	if _, err := u.Storage.GetClientByClientID(ctx, id); err != nil {
 		return nil, err
 	}
-	return u.client, nil
+	return u.clients[id], nil
 }
 
 // signIn is what the provider's page does with name and password.

@@ -86,6 +86,8 @@ api-key:
 oidc-issuer: https://login.example/realms/one
 oidc-audience: hub
 oidc-user-claim: email
+oidc-client-secret: "a secret, with a comma"
+oidc-name: Example
 allow-origin: https://app.example
 trusted-proxy: [10.0.0.0/8, "192.0.2.1", 2001:db8::/32]
 public-url: https://hub.example
@@ -122,6 +124,7 @@ log-level: debug
 		IdleTimeout: 45 * time.Minute,
 		Htpasswd:    "users", APIKey: []string{"0123456789012345 with,comma,0123456789"},
 		OIDCIssuer: "https://login.example/realms/one", OIDCAudience: "hub", OIDCUserClaim: "email",
+		OIDCSecret: "a secret, with a comma", OIDCName: "Example",
 		AllowOrigin: []string{"https://app.example"}, PublicURL: "https://hub.example", ClearSiteData: true,
 		MaxConnections: 15000, MaxConnectionsPerSession: 3, Drain: 5 * time.Second,
 		notifyFlags: notifyFlags{

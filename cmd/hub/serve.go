@@ -32,6 +32,8 @@ type serveCommand struct {
 	OIDCIssuer    string   `name:"oidc-issuer" placeholder:"URL" env:"HUB_OIDC_ISSUER" help:"OpenID provider whose ID tokens sign users in, exactly as it names itself; see docs/single-sign-on.md."`
 	OIDCAudience  string   `name:"oidc-audience" placeholder:"ID" env:"HUB_OIDC_AUDIENCE" help:"The client ID by which the provider knows the app that users sign in to."`
 	OIDCUserClaim string   `name:"oidc-user-claim" default:"sub" env:"HUB_OIDC_USER_CLAIM" help:"The claim of an ID token that is the user; an email must be verified."`
+	OIDCSecret    string   `name:"oidc-client-secret" placeholder:"SECRET" env:"HUB_OIDC_CLIENT_SECRET" help:"The client's secret, for providers that want one beside PKCE. Others on the machine can see flags: better in the environment or the file."`
+	OIDCName      string   `name:"oidc-name" placeholder:"NAME" env:"HUB_OIDC_NAME" help:"What the sign-in page calls the provider; by default its host."`
 	AllowOrigin   []string `placeholder:"ORIGIN" env:"HUB_ALLOW_ORIGIN" help:"Origin of a web app whose pages may call the client API. The cookie reaches the hub from pages of its own site only (https://app.example.com for hub.example.com); those of other sites send a Bearer token, which needs this for fetch, and not for the WebSocket. Repeatable."`
 	TrustedProxy  []cidr   `placeholder:"CIDR" env:"HUB_TRUSTED_PROXY" help:"Proxy whose X-Forwarded-For is believed. Repeatable."`
 	PublicURL     string   `name:"public-url" placeholder:"URL" env:"HUB_PUBLIC_URL" help:"The address that browsers know the hub by. With https, cookies are secure ones."`
@@ -141,17 +143,26 @@ func (c *serveCommand) signIn(o *nodeOptions) (err error) {
 // singleSignOn checks what is said of the OpenID provider.
 func (c *serveCommand) singleSignOn(o *nodeOptions) error {
 	if c.OIDCIssuer == "" && c.OIDCAudience == "" {
-		if c.OIDCUserClaim != "" && c.OIDCUserClaim != "sub" {
-			return badUsage("--oidc-user-claim needs a provider: give --oidc-issuer and --oidc-audience with it")
+		const needs = "%s needs a provider: give --oidc-issuer and --oidc-audience with it"
+		switch {
+		case c.OIDCUserClaim != "" && c.OIDCUserClaim != "sub":
+			return badUsage(needs, "--oidc-user-claim")
+		case c.OIDCSecret != "":
+			return badUsage(needs, "--oidc-client-secret")
+		case c.OIDCName != "":
+			return badUsage(needs, "--oidc-name")
 		}
 		return nil
 	}
 	if c.OIDCIssuer == "" || c.OIDCAudience == "" {
 		return badUsage("--oidc-issuer and --oidc-audience go together: give both, or neither")
 	}
-	o.oidc = auth.OIDCOptions{Issuer: c.OIDCIssuer, Audience: c.OIDCAudience, UserClaim: c.OIDCUserClaim}
+	o.oidc = auth.OIDCOptions{
+		Issuer: c.OIDCIssuer, Audience: c.OIDCAudience, ClientSecret: c.OIDCSecret, Name: c.OIDCName,
+		UserClaim: c.OIDCUserClaim,
+	}
 	if err := o.oidc.Validate(); err != nil {
-		return badUsage("--oidc-issuer: %s", err)
+		return badUsage("--oidc-issuer, --oidc-name: %s", err)
 	}
 	return nil
 }

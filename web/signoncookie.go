@@ -1,0 +1,110 @@
+package web
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sessionhub/sessionhub/auth"
+)
+
+const (
+	// signOnCookie begins the names of the cookies in which browsers keep sign-ins. The rest is of the state, so that
+	// those of two tabs do not meet.
+	signOnCookie = "hub_sso_"
+	// signOnWithin is how long a sign-in at the provider may take.
+	signOnWithin = 10 * time.Minute
+	// maxSignOns is how many of them a browser has under way. They go with each of its requests, and a page of
+	// another site might have it begin any number.
+	maxSignOns = 4
+	// maxReturn is how many bytes the path has to which one may return.
+	maxReturn = 512
+)
+
+// signOn is a sign-in at the provider as the browser that has begun it keeps it.
+type signOn struct {
+	auth.SignOn
+	at       time.Time
+	returnTo string // a path of this site, or nothing
+}
+
+// signOnCookie returns the one in which a sign-in is kept; without a value, it is taken back.
+func (s *server) signOnCookie(state, value string) *http.Cookie {
+	cookie := s.cookie(value)
+	cookie.Name = signOnCookie + state[:min(16, len(state))]
+	if s.SecureCookies {
+		cookie.Name = "__Host-" + cookie.Name
+	}
+	cookie.MaxAge = int(signOnWithin.Seconds())
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	return cookie
+}
+
+// keepSignOn has the browser keep a sign-in, and forget the oldest of too many.
+func (s *server) keepSignOn(c *call, begun signOn) {
+	var others []signOn
+	for _, cookie := range c.Cookies() {
+		if other, ok := parseSignOn(cookie.Value); ok && s.signOnCookie(other.State(), "").Name == cookie.Name {
+			others = append(others, other)
+		}
+	}
+	slices.SortFunc(others, func(a, b signOn) int { return b.at.Compare(a.at) })
+	for _, old := range others[min(len(others), maxSignOns-1):] {
+		c.header.Add("Set-Cookie", s.signOnCookie(old.State(), "").String())
+	}
+	c.header.Add("Set-Cookie", s.signOnCookie(begun.State(), begun.String()).String())
+}
+
+// takeSignOn returns the sign-in that this browser has begun under a state, and has the browser forget it.
+func (s *server) takeSignOn(c *call, state string) (begun signOn, ok bool) {
+	cookie, err := c.Cookie(s.signOnCookie(state, "").Name)
+	if err != nil {
+		return signOn{}, false
+	}
+	begun, ok = parseSignOn(cookie.Value)
+	if !ok || !begun.Began(state) {
+		return signOn{}, false
+	}
+	c.header.Add("Set-Cookie", s.signOnCookie(state, "").String())
+	return begun, time.Since(begun.at) <= signOnWithin
+}
+
+// String writes a sign-in as the value of a cookie: the secret, when it was begun in seconds of Unix time, and the way
+// back.
+func (b signOn) String() string {
+	back := base64.RawURLEncoding.EncodeToString([]byte(b.returnTo))
+	return strings.Join([]string{b.Secret(), strconv.FormatInt(b.at.Unix(), 10), back}, ".")
+}
+
+// parseSignOn reads what String has written. The browser's owner may have changed it: it is checked again.
+func parseSignOn(value string) (signOn, bool) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 {
+		return signOn{}, false
+	}
+	secret, ok := auth.ParseSignOn(parts[0])
+	seconds, err := strconv.ParseInt(parts[1], 10, 64)
+	back, bad := base64.RawURLEncoding.DecodeString(parts[2])
+	if !ok || err != nil || bad != nil {
+		return signOn{}, false
+	}
+	return signOn{SignOn: secret, at: time.Unix(seconds, 0), returnTo: sitePath(string(back))}, true
+}
+
+// sitePath returns an address if it is a path of this site to whoever reads it, and nothing if it may be anything else:
+// browsers take // and /\\ for the beginning of another site, and drop tabs and line ends before they look.
+func sitePath(address string) string {
+	unsafe := func(r rune) bool { return r <= ' ' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) }
+	if len(address) > maxReturn || !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") ||
+		strings.ContainsFunc(address, unsafe) {
+		return ""
+	}
+	return address
+}
