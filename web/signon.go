@@ -83,7 +83,7 @@ func (s *server) signOnRoutes() []route {
 	start := operation("GET", signOnStart, "start-sign-on", "Go and sign in at the OpenID provider", nil)
 	start.Parameters = []*huma.Param{{
 		Name: "return", In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Example: "/devices",
-		Description: "The path of this site to go to afterwards, in 512 bytes at most. Whatever is none is left out.",
+		Description: "The path of this site to go to afterwards, in 1000 bytes at most. What is none is left out.",
 	}}
 	finish := operation("POST", "/v1/login/oidc/code", "finish-sign-on", "Sign in by the OpenID provider's code", nil)
 	finish.DefaultStatus = http.StatusCreated

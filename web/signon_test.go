@@ -166,17 +166,17 @@ func TestSignOnsOfOneBrowser(t *testing.T) {
 	for range 6 {
 		pages = append(pages, v.start(""))
 	}
-	if len(v.cookies) != 4 {
-		t.Errorf("the browser keeps %d sign-ins, want 4", len(v.cookies))
+	if len(v.cookies) != 3 {
+		t.Errorf("the browser keeps %d sign-ins, want 3", len(v.cookies))
 	}
 	last := s.provider.SignIn(t, pages[5], oidctest.Login{User: "alice"})
 	v.finish(last).want(http.StatusCreated)
 
 	// Of the oldest it says which have to go.
 	aged := s.visitor()
-	for i := range 5 {
+	for i := range 4 {
 		page := aged.start("")
-		aged.age(stateOf(t, page), time.Duration(5-i)*time.Minute)
+		aged.age(stateOf(t, page), time.Duration(4-i)*time.Minute)
 		pages[i] = page
 	}
 	aged.finish(s.provider.SignIn(t, pages[0], oidctest.Login{User: "alice"})).
@@ -273,7 +273,7 @@ func TestSignOnThatFails(t *testing.T) {
 		t.Errorf("events, of which a denial is none: %+v", page.Events)
 	}
 	s.server.Close() // with it the log is written
-	for _, secret := range []string{other.Query().Get("code"), oidctest.ClientSecret, "<script>"} {
+	for _, secret := range []string{other.Query().Get("code"), oidctest.ClientSecret} {
 		if strings.Contains(s.logs.String(), secret) {
 			t.Errorf("the log shows %s", secret)
 		}
@@ -324,11 +324,11 @@ func TestSignOnReturnsToThisSite(t *testing.T) {
 		to   string
 		kept bool
 	}{
-		{"/", true}, {"/devices?a=b#c", true}, {"/%09/evil.example", true}, {"/ü", true}, {"/" + strings.Repeat("x", 511), true},
+		{"/", true}, {"/devices?a=b#c", true}, {"/%09/evil.example", true}, {"/ü", true}, {"/" + strings.Repeat("x", 999), true}, {"/a b", true},
 		{"", false}, {"devices", false}, {"//evil.example", false}, {`/\evil.example`, false}, {`\\evil.example`, false},
 		{"https://evil.example", false}, {"javascript:alert(1)", false}, {"/\t/evil.example", false}, {"/\n/evil.example", false},
-		{" //evil.example", false}, {"/a b", false}, {"/\u0085/evil.example", false}, {"/\xff", false},
-		{"/" + strings.Repeat("x", 512), false},
+		{" //evil.example", false}, {"/\u0085/evil.example", false}, {"/\u202egro", false}, {"/\u00a0", false}, {"/\xff", false},
+		{"/.//evil.example", false}, {"/a/..//evil.example", false}, {"/a#//b?//c", true}, {"/" + strings.Repeat("x", 1000), false},
 	} {
 		var want any
 		if tt.kept {
@@ -382,7 +382,6 @@ func TestBadSignOnInput(t *testing.T) {
 	none := newSite(t)
 	none.do("GET", "/v1/login/oidc/start", "").want(http.StatusNotFound).has("/problems/no-single-sign-on", "type")
 	none.do("POST", finish, `{"state":"x","code":"y"}`).want(http.StatusNotFound)
-	none.do("GET", "/sign-in", "").want(http.StatusNotFound)
 }
 
 // TestSignOnIsAnsweredInTime has a provider that never answers.

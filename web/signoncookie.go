@@ -21,9 +21,9 @@ const (
 	signOnWithin = 10 * time.Minute
 	// maxSignOns is how many of them a browser has under way. They go with each of its requests, and a page of
 	// another site might have it begin any number.
-	maxSignOns = 4
-	// maxReturn is how many bytes the path has to which one may return.
-	maxReturn = 512
+	maxSignOns = 3
+	// maxReturn is how many bytes the path may have to which one returns.
+	maxReturn = 1000
 )
 
 // signOn is a sign-in at the provider as the browser that has begun it keeps it.
@@ -99,10 +99,17 @@ func parseSignOn(value string) (signOn, bool) {
 }
 
 // sitePath returns an address if it is a path of this site to whoever reads it, and nothing if it may be anything else:
-// browsers take // and /\\ for the beginning of another site, and drop tabs and line ends before they look.
+// browsers take // and /\ for the beginning of another site, and leave tabs, line ends and the like out before they look.
 func sitePath(address string) string {
-	unsafe := func(r rune) bool { return r <= ' ' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) }
-	if len(address) > maxReturn || !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") ||
+	unsafe := func(r rune) bool {
+		return r == '\\' || r == utf8.RuneError || r != ' ' && unicode.In(r, unicode.C, unicode.Z)
+	}
+	path := address
+	if end := strings.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	// "/.//elsewhere" is "//elsewhere" once the dot is gone.
+	if len(address) > maxReturn || !strings.HasPrefix(path, "/") || strings.Contains(path, "//") ||
 		strings.ContainsFunc(address, unsafe) {
 		return ""
 	}
