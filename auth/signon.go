@@ -140,7 +140,8 @@ func (o *OIDC) SignOnURL(ctx context.Context, s SignOn, back string) (string, er
 	if err != nil {
 		return "", err
 	}
-	return client.AuthCodeURL(s.State(), oauth2.SetAuthURLParam("nonce", s.nonce()), oauth2.S256ChallengeOption(s.verifier())), nil
+	nonce, challenge := oauth2.SetAuthURLParam("nonce", s.nonce()), oauth2.S256ChallengeOption(s.verifier())
+	return client.AuthCodeURL(s.State(), nonce, challenge), nil
 }
 
 // SignOnAnswer is what the provider has sent back by way of the browser: a code, or an error (RFC 6749, section 4.1.2).

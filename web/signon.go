@@ -96,8 +96,8 @@ func (s *server) signOnRoutes() []route {
 				headerField{"Location", "The provider's page. Where the provider is away, or the hub is unknown to it, the " +
 					"sign-in page, with sign_on=unavailable or sign_on=set-up.",
 					"https://login.example.com/authorize?response_type=code&…", false},
-				headerField{"Set-Cookie", "The sign-in that was begun.", signOnCookie + "…=…; Path=/; Max-Age=600; HttpOnly; SameSite=Lax",
-					true}).
+				headerField{"Set-Cookie", "The sign-in that was begun.",
+					signOnCookie + "…=…; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", true}).
 			refuses(errNoOIDC),
 		on(s, finish, s.finishSignOn).
 			says("The sign-in page sends what came with the browser from the provider. The state must be that of a sign-in "+
