@@ -15,11 +15,12 @@ var (
 	noStore        = []string{"no-store"}
 	nosniff        = []string{"nosniff"}
 	noReferrer     = []string{"no-referrer"}
+	sameOrigin     = []string{"same-origin"}
 	apiPolicy      = []string{"default-src 'none'; frame-ancestors 'none'"}
 	strictTLS      = []string{"max-age=31536000"}
 )
 
-// secure adds the headers that keep an answer from being cached, sniffed, framed or run.
+// secure adds the headers that keep an answer from being cached, sniffed, framed, run, or loaded into another page.
 func (s *server) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -27,6 +28,7 @@ func (s *server) secure(next http.Handler) http.Handler {
 		h["X-Content-Type-Options"] = nosniff
 		h["Referrer-Policy"] = noReferrer
 		h["Content-Security-Policy"] = apiPolicy
+		h["Cross-Origin-Resource-Policy"] = sameOrigin // what CORS allows is not concerned
 		if s.publicTLS {
 			h["Strict-Transport-Security"] = strictTLS
 		}

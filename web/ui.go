@@ -31,6 +31,10 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
+// pagePowers are those of a browser that no page of the hub has a use for (W3C Permissions Policy).
+const pagePowers = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), " +
+	"microphone=(), midi=(), payment=(), screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
+
 // pageData is what a page is made with.
 type pageData struct {
 	Passwords bool     // signing in by password is possible
@@ -118,7 +122,7 @@ func file(name string, content []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", pagePowers)
 		h.Set("X-Frame-Options", "DENY")
 		serve.ServeHTTP(w, r)
 	})
