@@ -139,6 +139,29 @@ func TestIdleSessionsAreWarnedRenewedAndEnded(t *testing.T) {
 	})
 }
 
+// TestAConnectionThatComesShortlyBeforeTheEnd finds nobody here who was warned: the session's other connections are gone,
+// or at other instances.
+func TestAConnectionThatComesShortlyBeforeTheEnd(t *testing.T) {
+	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
+		s.rule.IdleTimeout = 30 * time.Minute
+		cred := s.login("alice", "laptop")
+		time.Sleep(29*time.Minute + 35*time.Second)
+		c := s.connected(cred)
+		start := time.Now()
+		m := c.next()
+		if left := m["in_ms"]; m["type"] != "session.expiring" || left.(float64) < 24_000 || left.(float64) > 25_000 {
+			t.Fatalf("got %v, want the warning with the 25 s that are left", m)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("warned after %s, want at once", took)
+		}
+		c.say(`{"type":"activity"}`)
+		if m = c.next(); m["type"] != "session.renewed" {
+			t.Fatalf("got %v, want session.renewed, and one warning alone", m)
+		}
+	})
+}
+
 func (s *site) twoTabs(cred session.Credential) (one, two *socket) {
 	return s.connected(cred), s.connected(cred)
 }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -27,6 +28,7 @@ var (
 	sdkImports  = regexp.MustCompile(`(?m)^import .*\n`)
 	sdkInternal = regexp.MustCompile(`(?m)^export (class|function ended|async function call)`)
 	sdkIndent   = regexp.MustCompile(`(?m)^\s+|[ \t]+$`)
+	sdkPrivate  = regexp.MustCompile(`#[a-zA-Z]\w*`)
 )
 
 // sdk returns the SDK as it is served: all its modules as one, so that no browser mixes those of two versions, and
@@ -42,8 +44,22 @@ var sdk = sync.OnceValue(func() string {
 	}
 	text := sdkComments.ReplaceAllString(all.String(), "")
 	text = sdkInternal.ReplaceAllString(sdkImports.ReplaceAllString(text, ""), "$1")
-	return sdkIndent.ReplaceAllString(text, "")
+	return shorten(sdkIndent.ReplaceAllString(text, ""))
 })
+
+// shorten gives the private names of classes, which nothing outside of them can use, names as short as can be.
+func shorten(text string) string {
+	short := map[string]string{}
+	return sdkPrivate.ReplaceAllStringFunc(text, func(name string) string {
+		if n := len(short); short[name] == "" {
+			short[name] = "#" + string(rune('a'+n%26))
+			if n >= 26 {
+				short[name] += strconv.Itoa(n / 26)
+			}
+		}
+		return short[name]
+	})
+}
 
 // sdkBeside are modules that are served as they are, but for their comments: what shows sessions to people.
 var sdkBeside = []string{"words.js"}

@@ -149,6 +149,7 @@ export class Line {
       this.#due = this.#p.now() + message.after_ms;
       return;
     }
+    if (message.in_ms) message.until = this.#p.now() + message.in_ms;
     const welcome = message.type === "welcome";
     if (welcome) {
       this.#beating = false;

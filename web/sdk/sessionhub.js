@@ -3,7 +3,11 @@
 import { Line, call, ended } from "./line.js";
 import { Tabs } from "./tabs.js";
 
-/** @import { Events, Options, Platform, Session, State, Storage, Target, Welcome } from "./types.d.ts" */
+/**
+ * @import {
+ *   Connection as Public, Events, Options, Platform, Proof, Session, State, Storage, Target, Warning, Welcome
+ * } from "./types.d.ts"
+ */
 
 const ACTIVITY_EVERY = 15_000; // ms between two reports of what the user does, at most
 
@@ -53,12 +57,16 @@ export async function deviceId(storage) {
   }
 }
 
-/** A session's connection, as an app sees it. */
+/** A session's connection, as an app sees it. @implements {Public} */
 class Connection {
   /** How it is now. @type {State} */
   state = { name: "connecting", via: "socket", shared: false };
   /** The session, once the hub has said so. @type {Session | undefined} */
   session;
+  /** What holds of the last warning: the session will end without activity. @type {Warning | undefined} */
+  warning;
+  /** Whether the app has signed out here: then the end is no news. */
+  leaving = false;
 
   #hub;
   #p;
@@ -71,7 +79,6 @@ class Connection {
   #resting = true; // the page is not shown, or it is over
   #told = 0; // when activity was last reported
   #every = ACTIVITY_EVERY;
-  #warned = false; // the session will end without activity
   #over = false;
 
   /** @param {Options & { url: string }} options @param {Platform} p */
@@ -88,7 +95,7 @@ class Connection {
     this.#listen(p.document, ["visibilitychange", "resume"], () => p.document?.hidden || this.wake());
     if (activity) {
       this.#listen(p.document, ["pointerdown", "keydown", "wheel"], (event) => {
-        const due = this.#warned || p.now() - this.#told >= this.#every;
+        const due = this.warning || p.now() - this.#told >= this.#every;
         if (event.isTrusted && due) this.activity();
       });
     }
@@ -112,7 +119,7 @@ class Connection {
   activity() {
     if (!this.#send({ type: "activity" })) return;
     this.#told = this.#p.now();
-    this.#warned = false;
+    this.warning = undefined;
   }
 
   /** Tells the hub that a message was shown. @param {string} id */
@@ -130,11 +137,21 @@ class Connection {
 
   /** Signs out. It throws where the hub cannot say that it is done. */
   async logout() {
+    this.leaving = true;
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
     if (!answer && this.#send({ type: "logout" })) return; // all that a page of a foreign origin may do
     const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body;
     if (!why?.reason) throw new Error("The hub could not sign out. Try again.");
     this.#line ? this.#line.end(ended(why)) : this.#enter(ended(why));
+  }
+
+  /**
+   * Reports the login that has ended this session as not the user's own: the hub ends its session. Whoever asks has to
+   * prove to be the user. It throws where there is no answer, or none of the hub's.
+   * @param {Proof} proof
+   */
+  report(proof) {
+    return call(this.#p, this.#hub, "POST", "/report", proof);
   }
 
   /** Ends the connection, and leaves the session as it is. */
@@ -184,28 +201,31 @@ class Connection {
   }
 
   /** Takes what another tab says. @param {any} data */
-  #overhear({ ask, send, of, again, ...data }) {
+  #overhear({ ask, send, of, again, warning, ...data }) {
     if (send) this.#line?.send(send);
     if (ask && this.#line) {
-      this.#tabs?.post({ state: this.state, message: this.#welcome, of: this.session?.id, again: true });
+      const { state, session, warning } = this;
+      this.#tabs?.post({ state, message: this.#welcome, of: session?.id, again: true, warning });
       this.#line.wake();
     }
     if (this.#line || ask || send) return;
     // With a cookie the tabs may be of two sessions, one of which has just ended: only their own concerns them.
     if (this.session ? of && of !== this.session.id : data.state?.notice) return;
     if (!again || !this.session) this.#take(data, true);
+    if (warning && !this.warning) this.#take({ message: warning });
   }
 
   /** @param {{ state?: any, message?: any }} data @param {boolean} [shared] */
   #take({ state, message }, shared = false) {
     if (message) {
-      const { type, session, idle_timeout_ms } = message;
+      const { type, session, idle_timeout_ms, until } = message;
       if (type === "welcome") {
         this.#welcome = message;
         this.session = session;
         this.#every = Math.min(ACTIVITY_EVERY, idle_timeout_ms / 10 || ACTIVITY_EVERY);
       }
-      if (type !== "message") this.#warned = type === "session.expiring";
+      if (type !== "message") this.warning = until && message;
+      if (until) message.in_ms = until - this.#p.now(); // it may have waited for a tab that slept
       this.#emit(type.replace("session.", ""), message);
     }
     if (state) this.#enter({ ...state, shared });

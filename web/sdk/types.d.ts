@@ -121,6 +121,15 @@ export interface Expiring {
   in_ms: number;
 }
 
+/** The same, as the client passes it on: `in_ms` is what is left when it is told. */
+export interface Warning extends Expiring {
+  /** When that is by the device's own clock, which the tabs of a browser share: `Date.now()`, in ms. */
+  until: number;
+}
+
+/** What proves that it is the user who reports a login: the password, or an ID token where there is single sign-on. */
+export type Proof = { password: string } | { id_token: string; nonce: string };
+
 /** It will not, after all. */
 export interface Renewed {
   type: "session.renewed";
@@ -164,10 +173,33 @@ export interface Events {
    * that the user knows.
    */
   revoked: Notice;
-  expiring: Expiring;
+  expiring: Warning;
   renewed: Renewed;
   message: Message;
   state: State;
+}
+
+/** A session's connection, as `connect` returns it. */
+export interface Connection {
+  readonly state: State;
+  /** The session, once the hub has said so. */
+  readonly session?: Session;
+  /** What holds of the last warning: the session will end without activity. */
+  readonly warning?: Warning;
+  /** Whether the app has signed out here: then the end is no news. */
+  readonly leaving: boolean;
+  /** Has a listener called with each event of a type, and returns what takes it away again. */
+  on<T extends keyof Events>(type: T, listener: (detail: Events[T]) => any): () => void;
+  activity(): void;
+  ack(id: string): void;
+  wake(changed?: boolean): void;
+  /**
+   * Reports the session that has ended this one as not the user's own. `after` is the hub's Retry-After, in ms. It throws
+   * where there is no answer, or none of the hub's.
+   */
+  report(proof: Proof): Promise<{ status: number; body: any; after: number }>;
+  logout(): Promise<void>;
+  close(): void;
 }
 
 /** What a browser, Node and React Native have in common of a WebSocket. */

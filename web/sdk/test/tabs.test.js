@@ -58,6 +58,39 @@ test("a tab that comes later knows at once, and the others are not told again", 
   assert.equal(world.sockets.length, 1);
 });
 
+test("a warning counts to the same moment in all tabs, late ones and those that slept among them", async () => {
+  const { world, tabs } = await openTabs(2);
+  const until = world.now + 60_000;
+  world.socket.say({ type: "session.expiring", at: "", in_ms: 60_000 });
+  await settle();
+  await world.pass(20_000);
+  const late = open(world);
+  await settle();
+  assert.deepEqual(names(late.heard), ["welcome", "live", "expiring"]);
+  assert.equal(late.heard.at(-1)[1].in_ms, 40_000);
+  for (const { hub, heard } of [...tabs, late]) {
+    assert.equal(hub.warning?.until, until);
+    assert.equal(heard.filter(([type]) => type === "expiring").length, 1);
+  }
+
+  // A message that has waited for a tab which slept is as old as the warning.
+  const waited = structuredClone({ message: { ...tabs[0].hub.warning, in_ms: 60_000 }, of: "s1" });
+  world.sleep(15_000);
+  for (const channel of world.browser.channels) channel.onmessage({ data: waited });
+  await settle();
+  assert.equal(tabs[1].heard.at(-1)[1].in_ms, 25_000);
+  tabs[1].hub.activity();
+  await settle();
+  assert.deepEqual(world.socket.sent, [{ type: "activity" }]);
+  world.socket.say({ type: "session.renewed", idle_expires_at: "" });
+  await settle();
+  for (const { hub, heard } of [...tabs, late]) {
+    assert.equal(hub.warning, undefined);
+    assert.equal(heard.at(-1)[0], "renewed");
+  }
+  assert.equal(names(open(world).heard).includes("expiring"), false);
+});
+
 test("when the tab that leads is closed, another takes over", async () => {
   const { world, tabs } = await openTabs(2);
   tabs[0].hub.close();
