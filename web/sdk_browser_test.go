@@ -205,15 +205,21 @@ func sdkExamples(t *testing.T, language string) []string {
 	return found
 }
 
+// signsIn signs in by the API, with the cookie, and opens the page anew.
+func (w *window) signsIn(user string) {
+	w.Helper()
+	get(w, chromedp.Evaluate[int](fmt.Sprintf(`fetch("/v1/login", {method: "POST",
+		headers: {"Content-Type": "application/json"},
+		body: JSON.stringify({username: %q, password: "demo", deliver: "cookie"})}).then((r) => r.status)`, user),
+		chromedp.EvalAwaitPromise))
+	w.do(chromedp.Reload())
+}
+
 func TestSDKExampleForPages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withApp(sdkExamples(t, "html")[0], sdkExamples(t, "js")[0]))
 	w := browser(t, s)()
-	w.script(`document.body.append("…")`)
-	get(w, chromedp.Evaluate[int](`fetch("/v1/login", {method: "POST", headers: {"Content-Type": "application/json"},
-		body: JSON.stringify({username: "alice", password: "demo", deliver: "cookie"})}).then((r) => r.status)`,
-		chromedp.EvalAwaitPromise))
-	w.do(chromedp.Reload())
+	w.signsIn("alice")
 	text := func(condition string) {
 		t.Helper()
 		if _, err := chromedp.Run(w.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(20*time.Millisecond),

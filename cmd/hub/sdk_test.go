@@ -78,7 +78,7 @@ func TestSDKExampleForNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := regexp.MustCompile("(?s)```js\n(.*?)```").FindAllSubmatch(page, -1)
-	if len(examples) != 2 {
+	if len(examples) != 3 {
 		t.Fatalf("%d examples in docs/sdk.md", len(examples))
 	}
 	folder := t.TempDir()

@@ -1,7 +1,10 @@
 // How sessions, times and reasons read to people. Names, addresses and messages come from anybody: nothing that shows
 // them goes past here.
 
-/** @import { Notice } from "./types.d.ts" */
+/**
+ * @import { Notice } from "./types.d.ts"
+ * @typedef {Pick<Notice, "message"> & Partial<Notice>} Ending as it is told, or as much of it as is known
+ */
 
 /** The most characters of somebody else's text that a line shows. */
 const MOST = 120;
@@ -68,11 +71,94 @@ export function deviceName(of, unnamed = "another device") {
 
 /**
  * Says why a session has ended, in the reader's own time.
- * @param {Pick<Notice, "message"> & Partial<Notice>} ending
+ * @param {Ending} ending
  * @returns {string}
  */
 export function explain({ reason, at, by, message }) {
   if (reason !== "superseded" || !at) return plain(message, 500);
   const from = by?.ip ? `, from ${plain(by.ip)}` : "";
   return `Your account signed in on ${deviceName(by)}, at ${clock(at)}${from}.`;
+}
+
+/** A heading and a sentence for each reason; of an administrator's, the hub's own sentence is in `PLAIN_ADMIN`. */
+const ENDINGS = /** @type {const} */ ({
+  superseded: ["You were signed out here", "Your account signed in somewhere else, which ended the session here."],
+  ended_by_user: ["You were signed out here", "Another device that is signed in to your account ended the session here."],
+  replaced: ["You were signed out here", "This device signed in again. Go on there, or sign in here once more."],
+  ended_by_admin: ["An administrator signed you out", "Sign in again to go on, or ask whoever looks after your account."],
+  idle: ["You were signed out", "Nothing had happened here for a while. Sign in again to go on."],
+  lifetime: ["Please sign in again", "A session lasts only so long, and this one has come to its end."],
+  signed_out: ["You signed out", "You signed out in another tab or window. Sign in again to go on."],
+  unknown: ["Please sign in again", "This session is no longer known."],
+});
+
+/** What the hub says where an administrator gave no message: the heading says it already. */
+const PLAIN_ADMIN = /^An administrator ended this session( at \d\d:\d\d UTC)?\.$/;
+
+/**
+ * Says in a heading and a sentence that a session has ended, why, and what to do.
+ * @param {Ending} ending
+ * @returns {{ title: string, text: string }}
+ */
+export function headline({ reason, message }) {
+  const own = reason && Object.hasOwn(ENDINGS, reason) ? ENDINGS[reason] : undefined;
+  const [title, text] = own ?? ["You were signed out", plain(message, 500)];
+  const admin = reason === "ended_by_admin" && !PLAIN_ADMIN.test(message);
+  return { title, text: (admin && plain(message, 500)) || text };
+}
+
+/**
+ * Whether another session is behind an ending, so that its user can say whether that was theirs.
+ * @param {Ending} ending
+ */
+export function byAnother({ reason, by }) {
+  return (reason === "superseded" || reason === "ended_by_user") && by?.session_id !== undefined;
+}
+
+/**
+ * Says how much time is left: "60 seconds", "1 second".
+ * @param {number} ms
+ */
+export function left(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
+/**
+ * Whether the time that is left is to be spoken now, and not only shown: at half a minute, and at ten seconds.
+ * @param {number} before ms that were left when it was last looked at
+ * @param {number} now ms that are left
+ */
+export function worthSaying(before, now) {
+  return [30_000, 10_000].some((mark) => before > mark && now <= mark);
+}
+
+/**
+ * What the hub's answer to a report comes to: a title, where that is the end of it, and else a reason to try again.
+ * @param {{ status: number, body?: any, after?: number } | undefined} answer nothing is that none came; `after` is in ms
+ * @returns {{ title?: string, text: string }}
+ */
+export function verdict({ status, body, after = 0 } = { status: 0 }) {
+  if (status === 200) {
+    return {
+      title: body.ended ? "It has been signed out" : "It was signed out already",
+      text: "Your report has been passed on. Change your password now: whoever signed in may know it.",
+    };
+  }
+  if (status === 401 && !body?.reason) return { text: "That is not your password. Please try it again." };
+  if (status === 429) {
+    const when = after ? `in ${left(after)}` : "in a while";
+    return { text: `That was tried too often. Nothing has been done. Please try again ${when}.` };
+  }
+  if (status === 404) {
+    const text = "Passwords are not checked here. Sign in again and end what you do not know among your devices, then " +
+      "change your password where your account is kept.";
+    return { title: "Sign in again to end it", text };
+  }
+  if (status === 401 || status === 409) {
+    const text = "The session here has changed meanwhile. Sign in again, look at what is signed in, and end what you do " +
+      "not know. Then change your password.";
+    return { title: "It can no longer be reported here", text };
+  }
+  return { text: "The hub does not answer. Please try again: to ask twice does no harm." };
 }

@@ -33,6 +33,18 @@ const id: Promise<string> = deviceId();
 export { off, id };
 `;
 
+/** Code of a page that shows the notice. */
+const page = `
+import { SessionNotice } from "@sessionhub/client/session-notice";
+import { connect } from "@sessionhub/client";
+
+const notice = document.querySelector("session-notice") as SessionNotice;
+notice.connection = connect({ cookie: true });
+notice.connection = undefined;
+// @ts-expect-error it takes what connect returns
+notice.connection = { on() {} };
+`;
+
 test("the package holds its types, which need no DOM, and works where it is installed", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "sessionhub-client-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -44,12 +56,17 @@ test("the package holds its types, which need no DOM, and works where it is inst
   const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
   run("tar", "-xzf", `sessionhub-client-${version}.tgz`, "-C", into, "--strip-components=1");
   writeFileSync(join(folder, "package.json"), '{"type": "module"}');
-  writeFileSync(join(folder, "consumer.ts"), consumer);
-  for (const resolution of ["nodenext", "bundler"]) {
-    const module = resolution === "bundler" ? "esnext" : resolution;
-    run("node", join(here, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022",
-      "--lib", "es2022", "--types", "", "--module", module, "--moduleResolution", resolution, "consumer.ts");
+  for (const [lib, code] of [["es2022", consumer], ["es2022,dom", page]]) {
+    writeFileSync(join(folder, "consumer.ts"), code);
+    for (const resolution of ["nodenext", "bundler"]) {
+      const module = resolution === "bundler" ? "esnext" : resolution;
+      run("node", join(here, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022",
+        "--lib", lib, "--types", "", "--module", module, "--moduleResolution", resolution, "consumer.ts");
+    }
   }
   writeFileSync(join(folder, "app.js"), 'import * as c from "@sessionhub/client"; console.log(Object.keys(c).join());');
   assert.equal(run("node", "app.js").trim(), "connect,deviceId");
+  // A server that renders pages may import the element, and nothing comes of it.
+  writeFileSync(join(folder, "app.js"), 'import * as n from "@sessionhub/client/session-notice"; console.log(Object.keys(n)[0]);');
+  assert.equal(run("node", "app.js").trim(), "SessionNotice");
 });

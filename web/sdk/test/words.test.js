@@ -1,0 +1,99 @@
+// What people are told. It is English; times are the reader's own.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect } from "../sessionhub.js";
+import { byAnother, headline, left, plain, verdict, worthSaying } from "../words.js";
+import { World, settle, token } from "./world.js";
+
+const url = "https://hub.example";
+
+test("text from outside is one line, without what is not seen, and bounded", () => {
+  for (const [text, want] of [
+    ["Chrome on Linux", "Chrome on Linux"],
+    ["a\u202Eb\u2066c\u200Bd", "a b c d"],
+    ["a\r\n\tb\u0000", "a b"],
+    ["\uD800x", "x"],
+    ["👩‍💻", "👩‍💻"],
+    [undefined, ""],
+    [7, "7"],
+    ["W".repeat(10_000), "W".repeat(119) + "…"],
+  ]) assert.equal(plain(text), want);
+});
+
+test("a reason that only a later hub knows is told in the hub's words", () => {
+  for (const reason of ["of_tomorrow", "toString", "__proto__"]) {
+    const told = headline({ reason: /** @type {any} */ (reason), message: "It\u202E is over." });
+    assert.deepEqual(told, { title: "You were signed out", text: "It is over." });
+  }
+});
+
+test("an administrator's own words are told, and the hub's for want of them are not", () => {
+  const told = (/** @type {string} */ message) => headline({ reason: "ended_by_admin", message }).text;
+  assert.equal(told("See the desk."), "See the desk.");
+  for (const message of ["An administrator ended this session.", "An administrator ended this session at 08:30 UTC.", ""]) {
+    assert.match(told(message), /^Sign in again/);
+  }
+});
+
+test("only of another session can its user say that it was not theirs", () => {
+  const by = { session_id: "s2" };
+  for (const reason of /** @type {const} */ (["superseded", "ended_by_user"])) {
+    assert.equal(byAnother({ reason, by, message: "" }), true);
+    assert.equal(byAnother({ reason, by: {}, message: "" }), false);
+    assert.equal(byAnother({ reason, message: "" }), false);
+  }
+  assert.equal(byAnother({ reason: "ended_by_admin", by, message: "" }), false);
+});
+
+test("the time that is left, and when to say it", () => {
+  for (const [ms, want] of /** @type {const} */ ([
+    [60_000, "60 seconds"], [59_001, "60 seconds"], [1001, "2 seconds"], [1000, "1 second"], [0, "0 seconds"],
+    [-5000, "0 seconds"],
+  ])) assert.equal(left(ms), want);
+  for (const [before, now, want] of /** @type {const} */ ([
+    [60_000, 59_000, false], [30_500, 30_000, true], [30_000, 29_000, false], [12_000, 9000, true], [45_000, 5000, true],
+    [9000, 0, false],
+  ])) assert.equal(worthSaying(before, now), want, `${before} to ${now}`);
+});
+
+test("each answer to a report says what is done, or what to do", () => {
+  for (const [answer, title, text] of /** @type {[any, string | undefined, RegExp][]} */ ([
+    [{ status: 200, body: { ended: true } }, "It has been signed out", /Change your password/],
+    [{ status: 200, body: { ended: false } }, "It was signed out already", /Change your password/],
+    [{ status: 401, body: {} }, undefined, /not your password/],
+    [{ status: 401, body: { reason: "unknown" } }, "It can no longer be reported here", /Sign in again/],
+    [{ status: 409, body: { reason: "idle" } }, "It can no longer be reported here", /Sign in again/],
+    [{ status: 404, body: {} }, "Sign in again to end it", /Passwords are not checked here/],
+    [{ status: 429, after: 30_000 }, undefined, /again in 30 seconds/],
+    [{ status: 503, body: {} }, undefined, /does not answer/],
+    [undefined, undefined, /does not answer/],
+  ])) {
+    const told = verdict(answer);
+    assert.equal(told.title, title);
+    assert.match(told.text, text);
+  }
+});
+
+test("a report goes to the hub with the session's token, and what it answers comes back", async () => {
+  const world = new World();
+  const hub = connect({ url, token: token(), platform: world.platform() });
+  world.answer = () => ({ status: 429, body: { title: "Slow" }, headers: { "Retry-After": "7" } });
+  const answer = await hub.report({ password: "secret" });
+  assert.deepEqual(answer, { status: 429, body: { title: "Slow" }, after: 7000 });
+  const [request] = world.requests;
+  assert.deepEqual([request.method, request.url, request.body], ["POST", `${url}/v1/session/report`, { password: "secret" }]);
+  assert.equal(request.headers.Authorization, `Bearer ${token()}`);
+  world.answer = () => undefined;
+  await assert.rejects(hub.report({ id_token: "t", nonce: "n" }), TypeError);
+  hub.close();
+});
+
+test("the app's own sign-out is known as that", async () => {
+  const world = new World();
+  const hub = connect({ url, token: token(), platform: world.platform() });
+  assert.equal(hub.leaving, false);
+  world.answer = () => ({ status: 204 });
+  await hub.logout();
+  await settle();
+  assert.deepEqual([hub.leaving, hub.state.reason], [true, "signed_out"]);
+});
