@@ -149,7 +149,7 @@ func (a Account) admitted(req Request) (Outcome, bool) {
 	}
 	out := Outcome{Verdict: Admitted, Session: s, Repeated: true}
 	for _, e := range a.Ended {
-		if e.Ended.By != nil && e.Ended.By.SessionID == s.ID {
+		if e.Ended.By != nil && e.Ended.By.SessionID == s.ID && e.Ended.Reason != EndedByUser {
 			out.Ended = append(out.Ended, e)
 		}
 	}

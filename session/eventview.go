@@ -3,12 +3,12 @@ package session
 // EventView is an event as operators and webhooks see it.
 type EventView struct {
 	ID      string        `json:"id" doc:"Names the event, for ever. It may be given as after, too."`
-	Type    EventType     `json:"type" enum:"session.created,session.ended,login.failed,login.rejected,login.challenged"`
+	Type    EventType     `json:"type" enum:"session.created,session.ended,session.reported,login.failed,login.rejected,login.challenged"`
 	At      Timestamp     `json:"at"`
 	User    string        `json:"user"`
-	Session *EventSession `json:"session" doc:"The one that was opened or has ended; null where there is none"`
+	Session *EventSession `json:"session" doc:"The one that was opened, has ended or was reported; null where there is none"`
 	Reason  Reason        `json:"reason,omitempty" doc:"Why the session has ended"`
-	By      *Actor        `json:"by,omitempty" doc:"The login or person that ended the session, or who tried to sign in"`
+	By      *Actor        `json:"by,omitempty" doc:"The login or person that ended the session, the session that reported it, or who tried to sign in"`
 }
 
 // EventSession is a session as it was at the time of an event.
@@ -39,7 +39,10 @@ func (e Event) View() EventView {
 		ExpiresAt: optional(s.ExpiresAt), Attributes: s.Attributes,
 	}
 	if s.Ended != nil {
-		v.Reason, v.By = s.Ended.Reason, s.Ended.By
+		v.Reason = s.Ended.Reason
+		if e.Type == SessionEnded {
+			v.By = s.Ended.By
+		}
 	}
 	return v
 }

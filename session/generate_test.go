@@ -108,7 +108,11 @@ var accounts = rapid.Custom(func(t *rapid.T) session.Account {
 	for range rapid.IntRange(0, session.KeepEnded).Draw(t, "ended") {
 		s := sessionOn(t, rapid.SampledFrom(devices).Draw(t, "device"))
 		ago := time.Duration(rapid.IntRange(0, 8*24).Draw(t, "hours ago")) * time.Hour
-		s.Ended = &session.Ending{Reason: session.Superseded, At: start.Add(-ago), By: s.Actor()}
+		reason := rapid.SampledFrom([]session.Reason{session.Superseded, session.EndedByUser}).Draw(t, "reason")
+		s.Ended = &session.Ending{Reason: reason, At: start.Add(-ago), By: s.Actor()}
+		if rapid.IntRange(0, 3).Draw(t, "reported") == 0 {
+			s.Ended.ReportedAt, s.Ended.ByReport = s.Ended.At, rapid.Bool().Draw(t, "ended by it")
+		}
 		a.Ended = append(a.Ended, s)
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "tickets") {

@@ -31,6 +31,7 @@ func TestHistory(t *testing.T) {
 			"choose":      h.choose,
 			"end":         h.end,
 			"restrict":    h.restrict,
+			"report":      h.report,
 			"expire":      h.expire,
 			"acknowledge": h.acknowledge,
 			"active":      h.active,

@@ -41,10 +41,11 @@ type Registry struct {
 	counts Counts // guarded by mu
 }
 
-// Counts are how many sessions a Registry has opened, and ended for which reason, since it was made.
+// Counts are how many sessions a Registry has opened, ended for which reason, and noted as reported, since it was made.
 type Counts struct {
 	Admitted uint64
 	Ended    map[Reason]uint64
+	Reported uint64
 }
 
 // NewRegistry returns a Registry on the given store.
@@ -271,11 +272,13 @@ func (r *Registry) Detach(ctx context.Context, routes ...Route) error {
 	return r.store.Detach(ctx, routes...)
 }
 
-// Counts returns how many sessions this Registry has opened and ended.
+// Counts returns what this Registry has done with sessions.
 func (r *Registry) Counts() Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Counts{Admitted: r.counts.Admitted, Ended: maps.Clone(r.counts.Ended)}
+	counts := r.counts
+	counts.Ended = maps.Clone(counts.Ended)
+	return counts
 }
 
 func (r *Registry) record(ctx context.Context, key Key, events ...Event) error {

@@ -165,6 +165,10 @@ type Ending struct {
 	Message string `json:"message,omitempty" cbor:"4,keyasint,omitempty"`
 	// AckedAt is the receipt: when a device said that it had shown the notice; zero is not yet.
 	AckedAt time.Time `json:"acked_at,omitzero" cbor:"5,keyasint,omitzero"`
+	// ReportedAt is when the user said that the session was not theirs; zero is not yet. ByReport says that this is what
+	// has ended it. See Registry.Report.
+	ReportedAt time.Time `json:"reported_at,omitzero" cbor:"6,keyasint,omitzero"`
+	ByReport   bool      `json:"by_report,omitzero" cbor:"7,keyasint,omitzero"`
 }
 
 // Actor is the login or the person that ended a session, as far as known.

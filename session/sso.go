@@ -60,26 +60,45 @@ func (r *Registry) LoginSSO(ctx context.Context, req Request, rule Rule, voucher
 	if rule.MaxLifetime == 0 || rule.MaxLifetime > MaxSSOLifetime {
 		rule.MaxLifetime = MaxSSOLifetime
 	}
-	used := ledgerName("used", string(voucher.Digest[:]))
-	mine := Fact(req.Credential.ID)
-	entries := []Entry{{Name: used, Fact: mine, Keep: voucher.Keep, Sole: true}}
+	var entries []Entry
 	for _, name := range req.SSO.accountNames() {
 		entries = append(entries, Entry{
 			Name: name, Fact: Fact(KeyOf(req.User)), Keep: rule.MaxLifetime + signOutKept,
 		})
 	}
-	facts, err := r.post(ctx, entries, append(req.SSO.signOutNames(), used)...)
-	if err != nil {
+	if err := r.spend(ctx, req.SSO, voucher, Fact(req.Credential.ID), entries...); err != nil {
 		return Outcome{}, err
+	}
+	return r.Login(ctx, req, rule)
+}
+
+// ReportSSO is Report for a user whom a provider has vouched for, as sso says. The voucher is good for this session's
+// report, as often as that is said, and for no login. Its errors are those of LoginSSO and of Report.
+func (r *Registry) ReportSSO(ctx context.Context, cred Credential, sso SSO, voucher Voucher) (Reported, error) {
+	mine := ledgerName("report", string(cred.ID[:])) // a login's is its session
+	if err := r.spend(ctx, &sso, voucher, Fact(mine[:len(Fact{})])); err != nil {
+		return Reported{}, err
+	}
+	return r.Report(ctx, cred)
+}
+
+// spend uses a voucher up for what is mine, and enters more with it. It returns ErrTokenUsed if it has been used for
+// something else, and ErrProviderSession if the user has signed out at the provider since.
+func (r *Registry) spend(ctx context.Context, sso *SSO, voucher Voucher, mine Fact, more ...Entry) error {
+	used := ledgerName("used", string(voucher.Digest[:]))
+	entries := append([]Entry{{Name: used, Fact: mine, Keep: voucher.Keep, Sole: true}}, more...)
+	facts, err := r.post(ctx, entries, append(sso.signOutNames(), used)...)
+	if err != nil {
+		return err
 	}
 	last := len(facts) - 1
 	if !slices.Equal(facts[last], []Fact{mine}) {
-		return Outcome{}, ErrTokenUsed
+		return ErrTokenUsed
 	}
-	if req.SSO.signedOut(facts[:last]) {
-		return Outcome{}, ErrProviderSession
+	if sso.signedOut(facts[:last]) {
+		return ErrProviderSession
 	}
-	return r.Login(ctx, req, rule)
+	return nil
 }
 
 // SignOut ends the live sessions that a provider's sign-out means: those of its session, or all of its subject. It

@@ -189,13 +189,14 @@ type EventType string
 const (
 	SessionCreated  EventType = "session.created"
 	SessionEnded    EventType = "session.ended"
+	SessionReported EventType = "session.reported"
 	LoginFailed     EventType = "login.failed"
 	LoginRejected   EventType = "login.rejected"
 	LoginChallenged EventType = "login.challenged"
 )
 
 // EventTypes lists every type of event.
-var EventTypes = []EventType{SessionCreated, SessionEnded, LoginFailed, LoginRejected, LoginChallenged}
+var EventTypes = []EventType{SessionCreated, SessionEnded, SessionReported, LoginFailed, LoginRejected, LoginChallenged}
 
 // Event is an entry of the audit log.
 type Event struct {
@@ -204,8 +205,8 @@ type Event struct {
 	Type EventType `json:"type" cbor:"1,keyasint"`
 	At   time.Time `json:"at" cbor:"2,keyasint"`
 	User string    `json:"user" cbor:"3,keyasint"`
-	// Session is the one created or ended, without its digest; nil where there is none.
+	// Session is the one created, ended or reported, without its digest; nil where there is none.
 	Session *Session `json:"session,omitempty" cbor:"4,keyasint,omitempty"`
-	// By is who tried, where there is no session.
+	// By is who tried, where there is no session, and who reported one.
 	By *Actor `json:"by,omitempty" cbor:"5,keyasint,omitempty"`
 }

@@ -15,9 +15,9 @@ import (
 type decision struct {
 	account    Account
 	created    *Session
-	challenged *Event
 	ended      []Session
-	changed    bool // although nothing was created or ended
+	besides    *Event // of what was neither created nor ended
+	changed    bool   // although nothing was created or ended
 	reschedule bool
 }
 
@@ -31,7 +31,7 @@ func decided(a Account, out Outcome, req Request, now time.Time) decision {
 	case Admitted:
 		d.created = &out.Session
 	case Challenged:
-		d.challenged = &Event{Type: LoginChallenged, At: now, User: a.User, By: req.actor()}
+		d.besides = &Event{Type: LoginChallenged, At: now, User: a.User, By: req.actor()}
 	case Declined:
 		d.changed = true
 	}
@@ -102,7 +102,7 @@ func remaining(ctx context.Context) time.Duration {
 
 // change returns the change that a decision on snap needs, if any, to be made within the given time.
 func (d decision) change(snap Snapshot, within time.Duration) (Change, bool) {
-	if d.created == nil && d.challenged == nil && len(d.ended) == 0 && !d.changed && !d.reschedule {
+	if d.created == nil && d.besides == nil && len(d.ended) == 0 && !d.changed && !d.reschedule {
 		return Change{}, false
 	}
 	c := Change{
@@ -119,8 +119,8 @@ func (d decision) change(snap Snapshot, within time.Duration) (Change, bool) {
 	if d.created != nil {
 		c.Events = append(c.Events, sessionEvent(SessionCreated, d.account.User, *d.created, d.created.CreatedAt))
 	}
-	if d.challenged != nil {
-		c.Events = append(c.Events, *d.challenged)
+	if d.besides != nil {
+		c.Events = append(c.Events, *d.besides)
 	}
 	return c, true
 }
@@ -138,6 +138,9 @@ func (r *Registry) count(d decision) {
 	}
 	for _, s := range d.ended {
 		r.counts.Ended[s.Ended.Reason]++
+	}
+	if d.besides != nil && d.besides.Type == SessionReported {
+		r.counts.Reported++
 	}
 }
 

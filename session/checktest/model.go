@@ -25,6 +25,7 @@ const (
 
 	restrict verb = "restrict" // give the user a limit of their own, or take it away
 	foresee  verb = "foresee"  // what that would end
+	report   verb = "report"   // that whoever ended a session was not its user
 )
 
 // call is one operation as it was asked for.
@@ -54,10 +55,12 @@ type answer struct {
 	ended, standing []session.ID
 	reason          session.Reason // of a check: empty for a live session
 	noTicket        bool           // the ticket was not open
+	unforced        bool           // the session has nobody to report
 }
 
 func (a answer) equal(other answer) bool {
 	return a.verdict == other.verdict && a.reason == other.reason && a.noTicket == other.noTicket &&
+		a.unforced == other.unforced &&
 		slices.Equal(a.ended, other.ended) && slices.Equal(a.standing, other.standing)
 }
 
@@ -141,6 +144,8 @@ func (m model) steps(s state, c call) []step {
 		return []step{{s, answer{standing: s.members()}}}
 	case restrict, foresee:
 		return m.restrict(s, c)
+	case report:
+		return []step{s.report(c.id)}
 	}
 	panic(fmt.Sprintf("the model knows no %q", c.verb))
 }
@@ -152,7 +157,7 @@ func repeated(s state, c call) (step, bool) {
 	}
 	a := answer{verdict: session.Admitted}
 	for _, g := range s.ended {
-		if g.by == c.id {
+		if g.by == c.id && g.reason != session.EndedByUser {
 			a.ended = append(a.ended, g.id)
 		}
 	}
@@ -269,7 +274,7 @@ func describe(input, output any) string {
 		text = fmt.Sprintf("choose %s (ticket %x, force %t, %d named)", short(c.id), c.ticket[:4], c.force, len(c.named))
 	case restrict, foresee:
 		text = fmt.Sprintf("%s (limit %d, own %d)", c.verb, c.limit, c.own)
-	case end, check:
+	case end, check, report:
 		text = fmt.Sprintf("%s %s", c.verb, short(c.id))
 	}
 	switch {
@@ -277,6 +282,8 @@ func describe(input, output any) string {
 		return text + " → no answer"
 	case a.noTicket:
 		return text + " → no such ticket"
+	case a.unforced:
+		return text + " → nobody to report"
 	case c.verb == check:
 		return fmt.Sprintf("%s → %q", text, a.reason)
 	}

@@ -30,7 +30,9 @@ type member struct {
 type grave struct {
 	id     session.ID
 	reason session.Reason
-	by     session.ID // the login that ended it; zero where it was none
+	by     session.ID // the login, or the report, that ended it; zero where it was none
+	// reported says that its user has said it was somebody else, and byReport that this is what ended it.
+	reported, byReport bool
 }
 
 // ticket is an open question: a login that waits for its user's choice.

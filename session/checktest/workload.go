@@ -143,6 +143,8 @@ func (r *runner) draw(draw *rand.Rand) call {
 		if draw.IntN(3) > 0 {
 			c.own = r.anyLimit(draw)
 		}
+	case n < 91:
+		c.verb, c.id = report, user.anySession(draw)
 	default:
 		c.verb, c.id = check, user.anySession(draw)
 	}
@@ -218,6 +220,8 @@ func (r *runner) perform(ctx context.Context, reg *session.Registry, c call) (an
 		rule := session.Rule{Limit: c.limit, Policy: session.Evict}
 		ended, err := reg.Foresee(ctx, user, session.Limits{Limit: c.own}, rule)
 		return r.ended(ended), err
+	case report:
+		return r.report(reg.Report(ctx, credential(key, c.id)))
 	case check:
 		s, _, err := reg.Check(ctx, credential(key, c.id))
 		var ended *session.EndedError
@@ -235,6 +239,24 @@ func (r *runner) perform(ctx context.Context, reg *session.Registry, c call) (an
 func (r *runner) outcome(out session.Outcome) answer {
 	r.note(out.Session)
 	return answer{verdict: out.Verdict, ended: r.note(out.Ended...), standing: r.note(out.Standing...)}
+}
+
+// report tells what was answered to a report.
+func (r *runner) report(out session.Reported, err error) (answer, error) {
+	var ended *session.EndedError
+	switch {
+	case errors.As(err, new(*session.UnforcedError)):
+		return answer{unforced: true}, nil
+	case errors.As(err, &ended):
+		return answer{reason: ended.Ending.Reason}, nil
+	case err != nil:
+		return answer{}, err
+	}
+	a := answer{standing: r.note(out.Standing...), reason: out.Session.Ended.Reason}
+	if out.Ended {
+		a.ended = r.note(out.Session)
+	}
+	return a, nil
 }
 
 func (r *runner) ended(ended []session.Ended) answer {

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Push", pushCases},
 		{"Due", dueCases},
 		{"Limits", limitCases},
+		{"Reports", reportCases},
 		{"Events", eventCases},
 		{"Log", logCases},
 		{"Leases", leaseCases},
