@@ -46,6 +46,7 @@ const (
 	TokenStale   TokenFault = "stale"    // it was good, and is too old
 	TokenNoUser  TokenFault = "no-user"  // it is good, and does not say who the user is
 	TokenUsed    TokenFault = "used"     // it was good, and has been used
+	TokenOther   TokenFault = "other"    // it is good, and names another user than it is about
 	SignedOff    TokenFault = "sign-out" // it was good, and the user has signed out at the provider since
 )
 

@@ -54,7 +54,8 @@ type connectedTo struct {
 type endedSession struct {
 	session.View
 	endingView
-	Receipt *receipt `json:"receipt" doc:"When a device said that it had shown the notice; null is not yet"`
+	Receipt    *receipt           `json:"receipt" doc:"When a device said that it had shown the notice; null is not yet"`
+	ReportedAt *session.Timestamp `json:"reported_at" doc:"When its user said that it was not theirs; null is not at all"`
 }
 
 type receipt struct {
@@ -147,7 +148,8 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 	if withEnded {
 		ended := make([]endedSession, len(a.Ended))
 		for i, e := range a.Ended {
-			ended[i] = endedSession{View: viewWhole(user, e, false), endingView: viewEnding(*e.Ended)}
+			ended[i] = endedSession{View: viewWhole(user, e, false), endingView: viewEnding(*e.Ended),
+				ReportedAt: timestamp(e.Ended.ReportedAt)}
 			if at := e.Ended.AckedAt; !at.IsZero() {
 				ended[i].Receipt = &receipt{AckedAt: session.Timestamp(at)}
 			}

@@ -158,7 +158,11 @@ func TestDocumentedRefusalsHappen(t *testing.T) {
 			refused(http.StatusRequestEntityTooLarge, "", large, secret...)
 			refused(http.StatusUnsupportedMediaType, "", "x", append(secret, "Content-Type", "text/plain")...)
 			if len(op.Security) > 0 { // elsewhere it is for wrong passwords and the like
-				refused(http.StatusUnauthorized, "", "")
+				body := ""
+				if op.RequestBody != nil {
+					body = encode(op.RequestBody.Content["application/json"].Example)
+				}
+				refused(http.StatusUnauthorized, "", body)
 			}
 		}
 	}

@@ -115,6 +115,8 @@ func TestAnswersComeInTime(t *testing.T) {
 			http.StatusCreated, 4400 * time.Millisecond},
 		{"costly hash, no store", "POST", "/v1/login", login, false, never, queue{0, 4 * second},
 			http.StatusServiceUnavailable, 4500 * time.Millisecond},
+		{"report of nobody, no store", "POST", "/v1/session/report", rightPassword, true, never, queue{},
+			http.StatusServiceUnavailable, 1500 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -102,6 +102,7 @@ var (
 	sessionsDesc    = desc("connected_sessions", "Sessions with an open socket here.")
 	admittedDesc    = desc("sessions_admitted_total", "Sessions opened by this instance.")
 	endedDesc       = desc("sessions_ended_total", "Sessions ended by this instance.", "reason")
+	reportedDesc    = desc("sessions_reported_total", "Sessions that their users have said were not theirs.")
 	toldDesc        = desc("notices_sent_total", "Notices written to sockets.")
 	ackedDesc       = desc("notices_acked_total", "Receipts for notices.")
 	lateDesc        = desc("notices_late_total", "Sessions found ended without a notice.")
@@ -118,8 +119,8 @@ var (
 
 // Describe implements prometheus.Collector.
 func (hubCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectionsDesc, sessionsDesc, admittedDesc, endedDesc, toldDesc, ackedDesc,
-		lateDesc, gapsDesc, filledDesc, messagesDesc, shownDesc, lostDesc, slowDesc, readyDesc, timesDesc} {
+	for _, d := range []*prometheus.Desc{connectionsDesc, sessionsDesc, admittedDesc, endedDesc, reportedDesc, toldDesc,
+		ackedDesc, lateDesc, gapsDesc, filledDesc, messagesDesc, shownDesc, lostDesc, slowDesc, readyDesc, timesDesc} {
 		out <- d
 	}
 }
@@ -136,6 +137,7 @@ func (c hubCollector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range counts.Ended {
 		show(endedDesc, prometheus.CounterValue, float64(n), string(reason))
 	}
+	show(reportedDesc, prometheus.CounterValue, float64(counts.Reported))
 	show(toldDesc, prometheus.CounterValue, float64(stats.Told))
 	show(ackedDesc, prometheus.CounterValue, float64(stats.Acked))
 	show(lateDesc, prometheus.CounterValue, float64(stats.Late))

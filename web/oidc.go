@@ -42,6 +42,8 @@ func tokenProblem(fault auth.TokenFault) *problem {
 		detail = "It has been used before: each is good for one login. Get a new one from the provider."
 	case auth.TokenNoUser:
 		detail = "It does not say who the user is in the claim that the hub goes by, or the email is not verified."
+	case auth.TokenOther:
+		detail = "It names another user than the session has."
 	case auth.SignedOff:
 		detail = "The user has signed out at the provider since. Sign in there again."
 	}

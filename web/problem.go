@@ -116,11 +116,14 @@ func problemOf(err error) (p *problem, known bool) {
 	var throttled *auth.ThrottledError
 	var refused *auth.TokenError
 	var signOn *auth.SignOnError
+	var alone *session.UnforcedError
 	switch {
 	case errors.As(err, &p):
 		return p, true
 	case errors.As(err, &ended):
 		return endedProblem(ended.Ending), true
+	case errors.As(err, &alone):
+		return unforced(alone.Session), true
 	case errors.Is(err, session.ErrTicket):
 		return errTicket, true
 	case errors.Is(err, session.ErrUnavailable):

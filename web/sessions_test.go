@@ -27,6 +27,12 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"forged token", 1, func() { s.do("GET", "/v1/session", "", "Authorization", "Bearer x").want(http.StatusUnauthorized) }},
 		{"login", 2, func() { s.do("POST", "/v1/login", `{"username":"bob","password":"demo"}`).want(http.StatusCreated) }},
+		{"report", 3, func() {
+			old := token
+			token, _ = s.open("alice")
+			s.faults.calls.Add(-2) // of the login
+			s.itWasNotMe(old, rightPassword).want(http.StatusOK)
+		}},
 		{"no token", 0, func() { s.do("GET", "/v1/session", "").want(http.StatusUnauthorized) }},
 		{"no API key", 0, func() { s.do("POST", "/v1/admin/sessions", `{"user":"x"}`).want(http.StatusUnauthorized) }},
 		{"bad input", 0, func() { s.admin("POST", "/v1/admin/sessions", `{}`).want(http.StatusUnprocessableEntity) }},

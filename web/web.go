@@ -193,8 +193,9 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 
 // routes are all routes but those of the socket, of the gate and of the provider.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.oidcRoutes(), s.signOnRoutes(), s.sessionRoutes(), s.adminRoutes(),
-		s.operatorRoutes(), s.statsRoutes(), s.limitRoutes(), s.messageRoutes(), s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
+	return slices.Concat(s.loginRoutes(), s.oidcRoutes(), s.signOnRoutes(), s.sessionRoutes(), s.reportRoutes(),
+		s.adminRoutes(), s.operatorRoutes(), s.statsRoutes(), s.limitRoutes(), s.messageRoutes(), s.introspectRoutes(),
+		s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
 }
 
 // allRoutes are the routes, and those that stand before or beside the others.

@@ -1,0 +1,197 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sessionhub/sessionhub/auth"
+	"github.com/sessionhub/sessionhub/session"
+)
+
+// reportInput is what shows, beside the token of the session that has ended, that it is its user who speaks: one of
+// the two.
+type reportInput struct {
+	Password *string `json:"password,omitzero" minLength:"1" maxLength:"1024" doc:"The user's; or else id_token"`
+	IDToken  *string `json:"id_token,omitzero" minLength:"1" maxLength:"16384" doc:"Of the same user, as the provider issued it to the app; in place of the password"`
+	Nonce    string  `json:"nonce,omitempty" maxLength:"256" doc:"The one that the app sent the provider, if it sent one"`
+}
+
+func (in *reportInput) check(f *fields) {
+	switch {
+	case in.Password != nil && in.IDToken != nil:
+		f.fail("id_token", "goes in place of password, and not with it")
+	case in.IDToken != nil:
+		f.text("id_token", *in.IDToken, 1, auth.MaxProviderToken)
+	case in.Password != nil:
+		f.text("password", *in.Password, 1, maxPassword)
+	default:
+		f.fail("password", "is required, or else id_token")
+	}
+	f.text("nonce", in.Nonce, 0, maxNonce)
+	if in.Nonce != "" && in.IDToken == nil {
+		f.fail("nonce", "belongs to an id_token")
+	}
+}
+
+// reportAnswer says what came of a report.
+type reportAnswer struct {
+	Session    session.View      `json:"session" doc:"The one that was reported"`
+	Ended      bool              `json:"ended" doc:"Whether the report has ended it; else it had ended before"`
+	ReportedAt session.Timestamp `json:"reported_at" doc:"When it was reported for the first time"`
+	Sessions   []session.View    `json:"sessions" doc:"The user's other live sessions"`
+}
+
+// errReported is that there is no session of such an ID to report.
+var errReported = newProblem(http.StatusNotFound, "no-session", "There is no such live session",
+	"Nor is it one of those that ended lately.")
+
+// unforced returns the problem of a session that cannot report who ended it.
+func unforced(s session.Session) *problem {
+	p := newProblem(http.StatusConflict, "nothing-to-report", "No other session has ended this one",
+		"It is live. To end another session of the account, send DELETE /v1/sessions/{id}.")
+	if s.Ended != nil {
+		p.Detail = "There is no session to report. To see which are live, sign in."
+		p.endingView = viewEnding(*s.Ended)
+	}
+	return p
+}
+
+func (s *server) reportRoutes() []route {
+	signedOut := exampleNew
+	signedOut.Ended = &session.Ending{Reason: session.SignedOut, At: exampleNow}
+	answer := reportAnswer{
+		Session: exampleNew.View(exampleUser, true, false), Ended: true,
+		ReportedAt: session.Timestamp(exampleNow.Add(time.Minute)), Sessions: []session.View{},
+	}
+	const sessions = "/v1/admin/users/{user}/sessions"
+	return []route{
+		on(s, operation("POST", "/v1/session/report", "report", "It was not me", byToken), s.report).
+			says("For a device whose session another one has ended: superseded, replaced or ended_by_user. With the token of "+
+				"the ended session, and the password or an ID token of the same user, it reports the session that did so, "+
+				"which is ended if it is live, and the hub's operator can be told at once. Said again, it answers the same. "+
+				"The password stays as it is: have it changed.").
+			takes(reportInput{Password: examplePointer("correct horse battery staple")}).
+			gives(http.StatusOK, "It is reported, and is not live.", answer).
+			refuses(unforced(session.Session{}), unforced(signedOut), errNoPasswords, errCredentials, tooMany(30*time.Second),
+				errBusy, errNoOIDC, errNoProvider, tokenProblem(auth.TokenInvalid), tokenProblem(auth.TokenStale),
+				tokenProblem(auth.TokenUsed), tokenProblem(auth.TokenNoUser), tokenProblem(auth.TokenOther),
+				tokenProblem(auth.SignedOff)),
+		on(s, operation("POST", sessions+"/{id}/report", "report-user-session",
+			"Report a session that its user says was not theirs", byAPIKey), s.adminReport).
+			says("For apps that check passwords themselves. The session named is the one to report, live or ended lately; the "+
+				"last that it has ended stands as the one that reports it.").
+			gives(http.StatusOK, "It is reported, and is not live.", answer).
+			refuses(errReported),
+	}
+}
+
+// report reports who ended the session whose token is sent. The token alone is not enough: it may be what the
+// intruder has found.
+func (s *server) report(c *call, in *reportInput) (*reportAnswer, error) {
+	switch {
+	case in.Password != nil && s.Passwords == nil:
+		return nil, errNoPasswords
+	case in.IDToken != nil && s.OIDC == nil:
+		return nil, errNoOIDC
+	}
+	cred, err := s.credential(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.Registry.Load(c.Context(), cred.Key)
+	if err != nil {
+		return nil, err
+	}
+	victim, _, err := snap.Victim(cred)
+	if err != nil {
+		return nil, err
+	}
+	req := s.request(c, snap.Account.User, nil)
+	req.Device = victim.Device
+	var out session.Reported
+	if in.IDToken != nil {
+		out, err = s.reportVouched(c, cred, req, in)
+	} else {
+		out, err = s.reportByPassword(c, cred, req, *in.Password)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return viewReported(out), nil
+}
+
+func (s *server) reportByPassword(c *call, cred session.Credential, req session.Request, password string) (
+	session.Reported, error) {
+	if err := s.authenticate(c, req, password); err != nil {
+		s.metrics.failed(err)
+		return session.Reported{}, err
+	}
+	return s.Registry.Report(c.Context(), cred)
+}
+
+// reportVouched reports on the word of the provider, which must be of the session's user.
+func (s *server) reportVouched(c *call, cred session.Credential, req session.Request, in *reportInput) (
+	session.Reported, error) {
+	end, err := s.beginFrom(c)
+	if err != nil {
+		s.metrics.failed(err)
+		return session.Reported{}, err
+	}
+	turn, cancel := c.until(verifyWithin)
+	defer cancel()
+	id, err := s.OIDC.Verify(turn, *in.IDToken, in.Nonce)
+	if err == nil && id.User != req.User {
+		err = &auth.TokenError{Fault: auth.TokenOther, Err: errors.New("it names another user than the session's")}
+	}
+	var out session.Reported
+	if err == nil {
+		out, err = s.Registry.ReportSSO(c.Context(), cred, id.SSO, id.Voucher)
+		err = spent(err)
+	}
+	end(err)
+	if err != nil {
+		s.metrics.failed(err)
+	}
+	var refused *auth.TokenError
+	if !errors.As(err, &refused) {
+		return out, err
+	}
+	s.log.InfoContext(c.Context(), "an ID token was refused", "fault", refused.Fault, "error", refused, "ip", req.IP)
+	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
+	ctx, done := c.alone()
+	defer done()
+	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
+		return session.Reported{}, err
+	}
+	return session.Reported{}, refused
+}
+
+// adminReport reports a session on the word of an app.
+func (s *server) adminReport(c *call, _ *none) (*reportAnswer, error) {
+	user, err := userParam(c)
+	if err != nil {
+		return nil, err
+	}
+	id, err := sessionID(c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.Registry.ReportFor(c.Context(), user, id)
+	if errors.Is(err, session.ErrForgotten) {
+		return nil, errReported
+	}
+	if err != nil {
+		return nil, err
+	}
+	return viewReported(out), nil
+}
+
+func viewReported(out session.Reported) *reportAnswer {
+	return &reportAnswer{
+		Session:    out.Session.View(out.User, out.Connected, false),
+		Ended:      out.Ended,
+		ReportedAt: session.Timestamp(out.Session.Ended.ReportedAt),
+		Sessions:   viewAll(out.User, out.Standing, out.Routes, session.ID{}),
+	}
+}
