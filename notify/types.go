@@ -9,18 +9,16 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// DefaultTypes are the events that are told where nothing else is asked for: sessions that somebody else has ended.
+// DefaultTypes are the events that are told where nothing else is asked for: sessions that their users say were not
+// theirs, and those that somebody else has ended.
 var DefaultTypes = []string{
+	"session.reported",
 	"session.ended:superseded", "session.ended:replaced", "session.ended:ended_by_user", "session.ended:ended_by_admin",
 }
 
-// eventTypes are the types there are, and reasons those that an ending can have.
-var (
-	eventTypes = []session.EventType{session.SessionCreated, session.SessionEnded, session.LoginFailed,
-		session.LoginRejected, session.LoginChallenged}
-	reasons = []session.Reason{session.Superseded, session.Replaced, session.SignedOut, session.EndedByUser,
-		session.EndedByAdmin, session.Idle, session.Lifetime}
-)
+// reasons are those that an ending can have.
+var reasons = []session.Reason{session.Superseded, session.Replaced, session.SignedOut, session.EndedByUser,
+	session.EndedByAdmin, session.Idle, session.Lifetime}
 
 // filter chooses events. It is static after construction.
 type filter struct {
@@ -35,8 +33,8 @@ func parseFilter(list []string) (filter, error) {
 		name, reason, withReason := strings.Cut(strings.TrimSpace(item), ":")
 		what := session.EventType(name)
 		switch {
-		case !slices.Contains(eventTypes, what):
-			return f, fmt.Errorf("no event type %q: the types are %s", clip(name, 40), join(eventTypes))
+		case !slices.Contains(session.EventTypes, what):
+			return f, fmt.Errorf("no event type %q: the types are %s", clip(name, 40), join(session.EventTypes))
 		case !withReason:
 			f.types[what] = true
 		case what != session.SessionEnded:
@@ -48,7 +46,7 @@ func parseFilter(list []string) (filter, error) {
 		}
 	}
 	if len(f.types)+len(f.reasons) == 0 {
-		return f, fmt.Errorf("no event is chosen: the types are %s", join(eventTypes))
+		return f, fmt.Errorf("no event is chosen: the types are %s", join(session.EventTypes))
 	}
 	return f, nil
 }

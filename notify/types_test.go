@@ -16,7 +16,7 @@ func TestFilter(t *testing.T) {
 	for _, reason := range reasons {
 		all[string(reason)] = endedFor(reason)
 	}
-	for _, what := range eventTypes[2:] {
+	for _, what := range session.EventTypes[2:] {
 		all[string(what)] = session.Event{Type: what}
 	}
 	all["session.created"] = session.Event{Type: session.SessionCreated, Session: &session.Session{}}
@@ -24,7 +24,7 @@ func TestFilter(t *testing.T) {
 		types []string
 		want  string
 	}{
-		{DefaultTypes, "superseded replaced ended_by_user ended_by_admin"},
+		{DefaultTypes, "session.reported superseded replaced ended_by_user ended_by_admin"},
 		{[]string{"session.created"}, "session.created"},
 		{[]string{" login.failed", "session.ended:idle"}, "login.failed idle"},
 		{[]string{"session.ended", "session.ended:idle"},

@@ -22,9 +22,11 @@ const (
 // message is what a person is told: a headline in ASCII that holds nothing anybody has chosen, and a text.
 type message struct{ headline, text string }
 
-// compose puts into words what has happened, the earliest first.
+// compose puts into words what has happened: what was reported before all else, and then the earliest first.
 func compose(events []session.Event) message {
-	slices.SortStableFunc(events, func(a, b session.Event) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(events, func(a, b session.Event) int {
+		return cmp.Or(urgency(a)-urgency(b), a.At.Compare(b.At))
+	})
 	kinds := make(map[string]int)
 	for _, e := range events {
 		kinds[kindOf(e)]++
@@ -40,8 +42,12 @@ func compose(events []session.Event) message {
 	slices.SortFunc(byCount, func(a, b kind) int { return cmp.Or(b.n-a.n, cmp.Compare(a.name, b.name)) })
 
 	m := message{headline: "Session Hub: " + plural(len(events), "event")}
-	if len(byCount) == 1 {
+	switch reports := kinds[reported]; {
+	case len(byCount) == 1:
 		m.headline = "Session Hub: " + strings.ReplaceAll(byCount[0].name, "#", grouped(byCount[0].n))
+	case reports > 0:
+		m.headline = "Session Hub: " + strings.ReplaceAll(reported, "#", grouped(reports)) +
+			", and " + plural(len(events)-reports, "other event")
 	}
 	var text strings.Builder
 	text.WriteString(m.headline + "\n")
@@ -60,6 +66,17 @@ func compose(events []session.Event) message {
 	return m
 }
 
+// reported is what counts as a session that was not its user's own.
+const reported = "sessions that their users say were not theirs (#)"
+
+// urgency is 0 for what must not wait behind the others of a storm.
+func urgency(e session.Event) int {
+	if e.Type == session.SessionReported {
+		return 0
+	}
+	return 1
+}
+
 // kindOf returns what an event counts as, with # for the number.
 func kindOf(e session.Event) string {
 	switch e.Type {
@@ -67,6 +84,8 @@ func kindOf(e session.Event) string {
 		return "sessions ended (#): " + because(e)
 	case session.SessionCreated:
 		return "logins (#)"
+	case session.SessionReported:
+		return reported
 	case session.LoginFailed:
 		return "logins with wrong credentials (#)"
 	case session.LoginRejected:
@@ -105,6 +124,11 @@ func sentence(e session.Event) string {
 	line := e.At.UTC().Format("2006-01-02 15:04:05 UTC") + ": " + quoted(e.User)
 	var by *session.Actor
 	switch s := e.Session; {
+	case s != nil && e.Type == session.SessionReported:
+		line += " says that the session on " + device(&s.Device, s.IP) + " was not theirs"
+		if e.By != nil {
+			line += ", from " + device(e.By.Device, e.By.IP)
+		}
 	case s != nil && s.Ended != nil:
 		line += ", session on " + device(&s.Device, s.IP) + ", ended: " + string(s.Ended.Reason)
 		by = s.Ended.By

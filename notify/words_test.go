@@ -53,18 +53,42 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// A report comes before all else, however much else there is.
+func TestComposeReports(t *testing.T) {
+	at := time.Date(2026, 11, 22, 2, 30, 5, 0, time.UTC)
+	report := ended("alice", at.Add(time.Minute))
+	report.Type = session.SessionReported
+	report.By = &session.Actor{IP: "192.0.2.1", Device: &session.Device{Name: "Phone"}}
+	const says = "2026-11-22 02:31:05 UTC: “alice” says that the session on “Firefox on Linux” (192.0.2.7) was not theirs, " +
+		"from “Phone” (192.0.2.1)"
+	alone := compose([]session.Event{report})
+	if want := "Session Hub: sessions that their users say were not theirs (1)"; alone.headline != want ||
+		alone.text != want+"\n\n"+says {
+		t.Errorf("alone: %s\n%s", alone.headline, alone.text)
+	}
+	storm := []session.Event{report}
+	for range 1000 {
+		storm = append(storm, ended("bob", at))
+	}
+	told := compose(storm)
+	want := "Session Hub: sessions that their users say were not theirs (1), and 1,000 other events"
+	if told.headline != want || !strings.Contains(told.text, "\n\n"+says+"\n") {
+		t.Errorf("in a storm: %s\n%s", told.headline, told.text)
+	}
+}
+
 // Whatever happens has a name of its own in the list.
 func TestEveryKindHasWords(t *testing.T) {
 	names := make(map[string]bool)
 	for _, reason := range reasons {
 		names[kindOf(endedFor(reason))] = true
 	}
-	for _, what := range eventTypes {
+	for _, what := range session.EventTypes {
 		if what != session.SessionEnded {
 			names[kindOf(session.Event{Type: what})] = true
 		}
 	}
-	if len(names) != len(reasons)+len(eventTypes)-1 {
+	if len(names) != len(reasons)+len(session.EventTypes)-1 {
 		t.Errorf("%d names: %v", len(names), names)
 	}
 	if name := kindOf(session.Event{Type: session.SessionEnded}); names[name] || !strings.Contains(name, "unknown") {
@@ -135,7 +159,7 @@ func TestMessagesAreShort(t *testing.T) {
 			events[i].At = time.Now()
 		}
 	}
-	for _, what := range eventTypes {
+	for _, what := range session.EventTypes {
 		events = append(events, session.Event{Type: what, At: time.Now()})
 	}
 	m := compose(events)

@@ -84,17 +84,25 @@ func eventParams() []*huma.Param {
 }
 
 // exampleCursor is one of a log in a file.
-const exampleCursor = "4711"
+const exampleCursor = "4712"
 
-// exampleEvents are of one login that took the place of another.
+// exampleEvents are of one login that took the place of another, and was reported.
 var exampleEvents = []session.EventView{
 	session.Event{ID: "4710", Type: session.SessionEnded, At: exampleNow, User: exampleUser, Session: exampleGone()}.View(),
 	session.Event{ID: "4711", Type: session.SessionCreated, At: exampleNow, User: exampleUser, Session: &exampleNew}.View(),
+	session.Event{ID: "4712", Type: session.SessionReported, At: exampleNow.Add(time.Minute), User: exampleUser,
+		Session: exampleIntruder(), By: exampleOld.Actor()}.View(),
 }
 
 func exampleGone() *session.Session {
 	gone := exampleOld
 	gone.Ended = &exampleEnding
+	return &gone
+}
+
+func exampleIntruder() *session.Session {
+	gone := exampleNew
+	gone.Ended = &session.Ending{Reason: session.EndedByUser, At: exampleNow.Add(time.Minute), By: exampleOld.Actor()}
 	return &gone
 }
 

@@ -22,7 +22,7 @@ type notifyFlags struct {
 	WebhookSecret       []string `sep:"none" placeholder:"SECRET" env:"HUB_WEBHOOK_SECRET" help:"What requests to webhooks are signed with: whsec_ and 24 to 64 bytes in base64. Repeatable, to change from one to the next. Others on the machine can see flags: better in the environment or the file."`
 	WebhookAllowPrivate bool     `env:"HUB_WEBHOOK_ALLOW_PRIVATE" help:"Let webhooks be on private, loopback and other special addresses, and without TLS."`
 	Notify              []string `sep:"none" placeholder:"URL" env:"HUB_NOTIFY" help:"Where people are told, by a shoutrrr address: smtp://, slack://, telegram:// and others. Repeatable; in the environment, with spaces between. It holds secrets: better in the environment or the file."`
-	NotifyTypes         []string `placeholder:"TYPE" env:"HUB_NOTIFY_TYPES" help:"Which events are told: an event's type, or session.ended:REASON. Repeatable. By default those of sessions that somebody else ended: superseded, replaced, ended_by_user and ended_by_admin."`
+	NotifyTypes         []string `placeholder:"TYPE" env:"HUB_NOTIFY_TYPES" help:"Which events are told: an event's type, or session.ended:REASON. Repeatable. By default session.reported, and those of sessions that somebody else ended: superseded, replaced, ended_by_user and ended_by_admin."`
 }
 
 // notify checks the flags.
