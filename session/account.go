@@ -91,8 +91,10 @@ type Outcome struct {
 	Expired []Session
 	// Limit is the one that was in the way, if rejected or challenged: the kind's where room among the kind is
 	// enough, else that of all. Standing are the live sessions that it counts.
+	// Excess is how many of them must end for the login to fit.
 	Limit    int
 	Standing []Session
+	Excess   Excess
 	// Ticket is the question, if challenged.
 	Ticket Ticket
 	// Repeated says that the login had been admitted before, and its answer was lost.
@@ -119,7 +121,7 @@ func (a Account) Admit(req Request, standard Rule, now time.Time) (Account, Outc
 	others := slices.DeleteFunc(slices.Clone(a.Live), same)
 	victims, fits := req.makeRoom(others, rule)
 	if !fits {
-		out.Limit, out.Standing = req.inTheWay(a.Live, others, rule)
+		out.Limit, out.Standing, out.Excess = req.inTheWay(a.Live, others, rule)
 		if rule.Policy == Reject {
 			out.Verdict = Rejected
 			return a, out
@@ -169,17 +171,30 @@ func (req Request) makeRoom(others []Session, rule Rule) (victims []ID, ok bool)
 	return victims, forced || len(victims) == 0
 }
 
-// inTheWay returns the limit that keeps the login out, and which of the live sessions it counts. Where both the
-// kind's and that of all do, it is the one under which the user can make room for both.
-func (req Request) inTheWay(live, others []Session, rule Rule) (limit int, standing []Session) {
+// Excess is how many sessions must end for a login to fit that was not admitted.
+type Excess struct {
+	// Sessions is how many of those that are in the way, beside one of the login's own device, which goes anyway.
+	Sessions int `json:"sessions"`
+	// Kind is that of the login's device if its limit is reached, and OfKind how many of Sessions must be of it.
+	Kind   Kind `json:"kind,omitempty"`
+	OfKind int  `json:"of_kind,omitempty"`
+}
+
+// inTheWay returns the limit that keeps the login out, which of the live sessions it counts, and how many of these
+// must end. Where both the kind's limit and that of all do, it is the one under which the user can make room for both.
+func (req Request) inTheWay(live, others []Session, rule Rule) (limit int, standing []Session, excess Excess) {
 	otherKind := func(s Session) bool { return s.Device.Kind != req.Device.Kind }
+	excess.Sessions = len(others) + 1 - rule.limit()
 	if limit, ok := rule.LimitByKind[req.Device.Kind]; ok && limit != Unlimited {
-		excess := len(drop(others, otherKind)) + 1 - limit
-		if excess > 0 && excess >= len(others)+1-rule.limit() {
-			return limit, drop(live, otherKind)
+		if n := len(drop(others, otherKind)) + 1 - limit; n > 0 {
+			excess.Kind, excess.OfKind = req.Device.Kind, n
+			if n >= excess.Sessions {
+				excess.Sessions = n
+				return limit, drop(live, otherKind), excess
+			}
 		}
 	}
-	return rule.limit(), live
+	return rule.limit(), live, excess
 }
 
 // session returns the session that the login opens.

@@ -98,14 +98,14 @@ var cookieSet = headerField{"Set-Cookie", "The session's token, with deliver: co
 // exampleChoice and exampleAtLimit are Alice's second login where she may have one session.
 func exampleChoice() *problem {
 	return undecided(exampleUser, session.Outcome{
-		Verdict: session.Challenged, Limit: 1, Standing: []session.Session{exampleOld},
+		Verdict: session.Challenged, Limit: 1, Standing: []session.Session{exampleOld}, Excess: session.Excess{Sessions: 1},
 		Ticket: session.Ticket{ExpiresAt: exampleNow.Add(2 * time.Minute)},
 	}, exampleTicket)
 }
 
 func exampleAtLimit() *problem {
 	return undecided(exampleUser, session.Outcome{
-		Verdict: session.Rejected, Limit: 1, Standing: []session.Session{exampleOld},
+		Verdict: session.Rejected, Limit: 1, Standing: []session.Session{exampleOld}, Excess: session.Excess{Sessions: 1},
 	}, "")
 }
 
@@ -240,6 +240,6 @@ func undecided(user string, out session.Outcome, ticket string) *problem {
 			"The account is in use on as many devices as it may be. Answer at /v1/login/choice with the ticket.")
 		p.Ticket, p.TicketExpiresAt = ticket, timestamp(out.Ticket.ExpiresAt)
 	}
-	p.Limit, p.Sessions = out.Limit, viewAll(user, out.Standing, out.Routes, session.ID{})
+	p.Limit, p.Excess, p.Sessions = out.Limit, out.Excess, viewAll(user, out.Standing, out.Routes, session.ID{})
 	return p
 }

@@ -109,7 +109,7 @@ func TestAskAndChoose(t *testing.T) {
 		return s.do("POST", "/v1/login/choice", encode(rest))
 	}
 	first := login().want(http.StatusCreated)
-	question := login().want(http.StatusMultipleChoices).has(1.0, "limit").length(1, "sessions")
+	question := login().want(http.StatusMultipleChoices).has(1.0, "limit").length(1, "sessions").has(1.0, "excess", "sessions")
 	if question.header.Get("Cache-Control") != "no-store" {
 		t.Error("a ticket may be cached")
 	}

@@ -38,9 +38,11 @@ type problem struct {
 	// How a session has ended.
 	endingView
 
-	// Limit and Sessions say what is in the way of a login, and Ticket is for the answer.
+	// Limit and Sessions say what is in the way of a login, Excess how many of them must go, and Ticket is for the
+	// answer.
 	Limit           int                `json:"limit,omitzero"`
 	Sessions        []session.View     `json:"sessions,omitempty"`
+	Excess          session.Excess     `json:"excess,omitzero" doc:"How many of the sessions must end; of_kind of them must be of the kind."`
 	Ticket          string             `json:"ticket,omitempty"`
 	TicketExpiresAt *session.Timestamp `json:"ticket_expires_at,omitempty"`
 
