@@ -1,0 +1,22 @@
+// Where the browser goes once somebody has signed in: to an address of this site, and nowhere else.
+
+const MOST = 2000; // characters
+
+/**
+ * Returns the address on the site that a path names, with its query and fragment; undefined is that it leads elsewhere
+ * or cannot be.
+ * @param {string | null | undefined} path such as "/orders?page=2"
+ * @param {string} site its origin, as `location.origin` says it
+ * @returns {string | undefined} the whole address
+ */
+export function returnAddress(path, site) {
+  // One slash, not followed by another or by what browsers take for one; nothing that they leave out (WHATWG URL, 4.4).
+  if (!path || path.length > MOST || !/^\/(?!\/)(?:[^\\\p{C}\p{Z}]| )*$/u.test(path)) return undefined;
+  try {
+    const address = new URL(path, site);
+    // "/.//elsewhere" is "//elsewhere" by now, which somebody may yet take for another site.
+    return address.origin === site && !address.pathname.startsWith("//") ? address.href : undefined;
+  } catch {
+    return undefined;
+  }
+}
