@@ -57,11 +57,15 @@ type site struct {
 type faults struct {
 	session.Store
 	away  chan struct{} // closed: the store does not answer
+	gone  atomic.Bool   // the same, for as long as it is set
 	calls atomic.Int64  // round trips for clients
 }
 
 func (f *faults) err() error {
 	f.calls.Add(1)
+	if f.gone.Load() {
+		return session.ErrUnavailable
+	}
 	select {
 	case <-f.away:
 		return session.ErrUnavailable

@@ -16,7 +16,7 @@ export async function persist(request) {
     const answer = await request().catch(() => undefined);
     if (answer && answer.status < 500 && answer.status !== 429) return answer;
     $("away-text").textContent = answer
-      ? "The hub cannot look up sessions at the moment. There is nothing you need to do: this page tries again by itself."
+      ? "The hub cannot look up sessions at the moment. You need to do nothing: this page tries again by itself."
       : `${location.host} cannot be reached. Please check your connection; this page tries again by itself.`;
     if (tries === 0) step("away");
     // Many pages may be waiting for the same hub: each waits a time of its own.

@@ -20,7 +20,7 @@ let forgetting;
  */
 export function showForm(problem = "") {
   step("signin");
-  if ($("username")?.value) $("password").focus();
+  ($("username")?.value ? $("password") : $("username"))?.focus();
   say("problem", problem);
 }
 
@@ -63,7 +63,7 @@ export function throttled(seconds) {
 /** Lifts a wait: it may have been somebody else's. */
 function lift() {
   stop();
-  if ($("submit").ariaDisabled !== "true") return;
+  if (!$("submit").ariaDisabled) return;
   $("submit").ariaDisabled = null;
   $("submit").textContent = "Sign in";
 }
@@ -83,20 +83,18 @@ function reveal(on) {
 export function setUp(decided) {
   const form = $("login");
   if (!form) return;
+  /** @type {() => Promise<unknown>} */
   const login = async () => {
     say("problem", "");
     $("news").textContent = "";
     $("password").removeAttribute("aria-invalid");
-    let answer;
-    try {
-      const body = { username: $("username").value, password: $("password").value, device: await device, deliver: "cookie" };
-      answer = await call("POST", "/v1/login", body);
-    } catch {
-      return showForm(UNANSWERED);
-    }
+    const [username, password] = [$("username").value, $("password").value];
+    const body = { username, password, device: await device, deliver: "cookie" };
+    const answer = await call("POST", "/v1/login", body).catch(() => undefined);
+    if (!answer) return showForm(UNANSWERED);
     clearTimeout(forgetting);
     forgetting = setTimeout(() => $("signin").hidden && forget(), KEPT_FOR);
-    await decided(answer, async () => ($("password").value ? login() : showForm("Please enter your password again.")));
+    return decided(answer, async () => ($("password").value ? login() : showForm("Please enter your password again.")));
   };
   form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

@@ -4,17 +4,14 @@ import { returnAddress } from "./return.js";
 const KEPT = "hub-onward";
 const AGAIN_WITHIN = 30_000; // ms in which an app that sends its user back has most likely not let them in
 
+const asked = () => new URLSearchParams(location.search).get("return");
+
 /**
- * Returns where the page's own address says to go on to, if anywhere; "" is to stay.
- * @returns {string}
+ * Returns where the page's own address says to go on to, if anywhere.
+ * @returns {string | undefined}
  */
 export function onward() {
-  const path = new URLSearchParams(location.search).get("return");
-  const address = returnAddress(path, location.origin);
-  if (path && !address) {
-    console.warn("The return address is left out, as it is not a path of this site:", path.slice(0, 200));
-  }
-  return address ?? "";
+  return returnAddress(asked(), location.origin);
 }
 
 /**
@@ -23,7 +20,10 @@ export function onward() {
  */
 export function goOn() {
   const to = onward();
-  if (!to) return false;
+  if (!to) {
+    if (asked()) console.warn("The return address is not a path of this site, and left out:", asked()?.slice(0, 200));
+    return false;
+  }
   try {
     sessionStorage.setItem(KEPT, JSON.stringify({ to, at: Date.now() }));
   } catch {
@@ -40,7 +40,7 @@ export function goOn() {
 export function isBack() {
   try {
     const last = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
-    return last.to === onward() && Date.now() - last.at < AGAIN_WITHIN;
+    return !!last.to && last.to === onward() && Date.now() - last.at < AGAIN_WITHIN;
   } catch {
     return false;
   }

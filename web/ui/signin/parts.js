@@ -29,20 +29,21 @@ export function say(id, text) {
 }
 
 /**
- * Runs what a button does, once at a time. The button says that it works, and keeps the focus.
+ * Runs what a button does, once at a time and not while it is disabled. The button says that it works, and keeps the
+ * focus.
  * @param {HTMLElement} button
  * @param {string} words
  * @param {() => Promise<unknown>} work
  */
 export async function busily(button, words, work) {
-  if (button.ariaDisabled === "true") return;
+  if (button.ariaBusy || button.ariaDisabled) return;
   const before = button.textContent;
-  button.ariaDisabled = "true";
+  button.ariaBusy = "true";
   button.textContent = words;
   try {
     await work();
   } finally {
-    button.ariaDisabled = null;
+    button.ariaBusy = null;
     if (button.textContent === words) button.textContent = before;
   }
 }

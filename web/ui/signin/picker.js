@@ -16,7 +16,10 @@ import { allowance, candidates, devices, kept, missing, proposal } from "./room.
 
 const SOON = 30; // seconds before the end, when a screen reader says so
 
-/** What was asked last: what can be chosen, and what is. @type {{ list: Session[], chosen: Set<string> } | undefined} */
+/**
+ * What was asked last: what can be chosen, and what is.
+ * @type {{ list: Session[], chosen: Set<string> } | undefined}
+ */
 let before;
 
 /** Stops the clock of the question. */
@@ -49,7 +52,8 @@ export async function ask({ body, date }, then, repeated = false) {
   $("choice-list").replaceChildren(sessionList("Devices to sign out", list, date, all ? undefined : choosing));
   count();
   stop();
-  stop = clock(Date.now() + Date.parse(question.ticket_expires_at) - date, then.expired);
+  // The hub's date is in whole seconds: the clock here must not be behind.
+  stop = clock(Date.now() + Date.parse(question.ticket_expires_at) - date - 1000, then.expired);
   $("choice-yes").onclick = () => reply(question, { force: true, end: [...chosen] }, then);
   $("choice-no").onclick = () => reply(question, { force: false }, then);
   step("choice");
@@ -102,8 +106,7 @@ function explanation(question, all) {
     return `${may} To sign in here, ${n === 1 ? "this one is" : `all ${n} of these are`} signed out:`;
   }
   const which = of_kind > 0 && of_kind < n ? `, at least ${devices(of_kind, kind)} among them` : "";
-  const chosen = n === 1 ? "The one used least recently is chosen already." : "Those used least recently are chosen already.";
-  return `${may} To sign in here, choose ${devices(n)} to sign out${which}. ${chosen}`;
+  return `${may} Choose ${n} to sign out${which}, and there is room for this one.`;
 }
 
 /**
@@ -114,9 +117,10 @@ function explanation(question, all) {
  */
 function counted(n, left, kind) {
   if (left.sessions === 0) return `${devices(n)} will be signed out.`;
-  const which = left.ofKind === left.sessions ? devices(left.ofKind, kind) : devices(left.sessions);
-  const besides = left.ofKind && left.ofKind < left.sessions ? `, at least ${devices(left.ofKind, kind)} among them` : "";
-  return `Choose ${which} more${besides}.`.replace(/^(Choose \d+) (.*) more/, "$1 more $2");
+  const more = n > 0 ? " more" : "";
+  if (left.ofKind === left.sessions) return `Choose ${devices(left.ofKind, kind, more)}.`;
+  const among = left.ofKind ? `, at least ${devices(left.ofKind, kind)} among them` : "";
+  return `Choose ${devices(left.sessions, "", more)}${among}.`;
 }
 
 /**

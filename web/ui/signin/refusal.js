@@ -20,7 +20,8 @@ export async function refuse({ body, date }, { again, back }) {
   const inTheWay = body;
   const n = inTheWay.excess.sessions;
   const list = candidates(inTheWay.sessions, (await device).id);
-  const these = list.length <= n ? (n === 1 ? "that device" : `all ${n} of them`) : n === 1 ? "one of them" : `${n} of them`;
+  const some = n === 1 ? "one of them" : `${n} of them`;
+  const these = list.length > n ? some : n === 1 ? "it" : "all of them";
   const repeated = !$("refused").hidden;
   $("refused-text").textContent = `${allowance(inTheWay)}, and it is. Sign out on ${these}, then try again here. ` +
     "If you cannot get to it any more, ask the people who run this service to sign it out for you.";

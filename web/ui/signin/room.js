@@ -25,7 +25,7 @@ export function candidates(sessions, device) {
 }
 
 /**
- * Returns who would go if the user did not choose: as many as must, from the front, those of the kind before all others.
+ * Returns who would go if the user did not choose: as many as must, from the front, those of the kind before others.
  * @param {Session[]} list candidates
  * @param {Excess} excess
  * @returns {Set<string>} their IDs
@@ -49,8 +49,7 @@ export function missing(list, chosen, { sessions, kind, of_kind = 0 }) {
 }
 
 /**
- * Returns what is still valid of a choice when the question is put again; all that the user sees chosen is what the user
- * chose.
+ * Returns what is still valid of a choice when the question is put again. Nobody is added whom the user did not choose.
  * @param {Session[]} list candidates
  * @param {Set<string>} chosen
  */
@@ -60,6 +59,7 @@ export function kept(list, chosen) {
 
 /** What devices of a kind are called: one, and several. @type {Record<string, [string, string]>} */
 const KINDS = {
+  "": ["device", "devices"],
   web: ["web browser", "web browsers"],
   mobile: ["phone or tablet", "phones or tablets"],
   desktop: ["desktop app", "desktop apps"],
@@ -67,13 +67,14 @@ const KINDS = {
 };
 
 /**
- * Says how many devices, of a kind if there is one: "3 web browsers".
+ * Says how many devices, of a kind if there is one: "3 web browsers", "1 more web browser".
  * @param {number} n
  * @param {string} [kind]
+ * @param {string} [more] stands after the number
  */
-export function devices(n, kind = "") {
-  const [one, several] = KINDS[kind] ?? (kind ? ["device of this kind", "devices of this kind"] : ["device", "devices"]);
-  return `${n} ${n === 1 ? one : several}`;
+export function devices(n, kind = "", more = "") {
+  const [one, several] = KINDS[kind] ?? ["device of this kind", "devices of this kind"];
+  return `${n}${more} ${n === 1 ? one : several}`;
 }
 
 /**

@@ -16,15 +16,17 @@ async function begin() {
   const { status, body } = answer;
   if (status === 401) return body.reason === "unknown" ? showForm() : leave(body);
   if (status !== 200) return showForm(excuse(answer));
-  if (!isBack()) {
-    if (goOn()) return;
-  } else {
-    const link = $("onward-link");
-    link.href = onward();
-    link.querySelector("bdi").textContent = plain(link.pathname);
-    $("onward").hidden = false;
-  }
+  if (isBack()) offerToGoOn();
+  else if (goOn()) return;
   enter(body);
+}
+
+/** Leaves it to the user, who would else be sent in a circle. */
+function offerToGoOn() {
+  const link = $("onward-link");
+  link.href = onward();
+  link.querySelector("bdi").textContent = plain(link.pathname);
+  $("onward").hidden = false;
 }
 
 setUp(decided);
