@@ -1,10 +1,11 @@
 package session
 
 // Text says in plain words why a session ended, for the person who used it: the ending's own message, or
-// one sentence made from its reason, when it was and by whom. Times in it are UTC.
+// one sentence made from its reason, when it was and by whom. Times in it are UTC. It is one line, whatever the
+// message and the names hold, and of a bounded length.
 func (e Ending) Text() string {
-	if e.Message != "" {
-		return e.Message
+	if message := plain(e.Message, maxPlainMessage); message != "" {
+		return message
 	}
 	at := ""
 	if !e.At.IsZero() {
@@ -32,10 +33,12 @@ func (e Ending) Text() string {
 
 // where names the device of whoever ended the session, after the given word.
 func (e Ending) where(word string) string {
-	if e.By == nil || e.By.Device == nil || e.By.Device.Name == "" {
-		return word + "another device"
+	if e.By != nil && e.By.Device != nil {
+		if name := plain(e.By.Device.Name, maxPlainName); name != "" {
+			return word + name
+		}
 	}
-	return word + e.By.Device.Name
+	return word + "another device"
 }
 
 // from names the address of whoever ended the session.
@@ -43,5 +46,5 @@ func (e Ending) from() string {
 	if e.By == nil || e.By.IP == "" {
 		return ""
 	}
-	return ", from " + e.By.IP
+	return ", from " + plain(e.By.IP, maxPlainName)
 }

@@ -1,8 +1,14 @@
 package session_test
 
 import (
+	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -39,4 +45,47 @@ func TestEndingText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndingTextIsPlain holds names to the table that web/sdk/test/words.test.js holds the pages to.
+func TestEndingTextIsPlain(t *testing.T) {
+	text, err := os.ReadFile("testdata/plain.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct{ Name, Text, Want string }
+	if err := json.Unmarshal(text, &cases); err != nil || len(cases) < 20 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, tt := range cases {
+		t.Run(tt.Name, func(t *testing.T) {
+			by := &session.Actor{Device: &session.Device{Name: tt.Text}}
+			want := "Your account signed in on another device."
+			if tt.Want != "" {
+				want = "Your account signed in on " + tt.Want + "."
+			}
+			if got := (session.Ending{Reason: session.Superseded, By: by}).Text(); got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+func TestEndingTextIsOneLine(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := session.Ending{
+			Reason: session.EndedByUser, Message: rapid.StringN(0, 600, -1).Draw(t, "message"),
+			By: &session.Actor{Device: &session.Device{Name: rapid.String().Draw(t, "name")}},
+		}
+		got := e.Text()
+		if n := utf8.RuneCountInString(got); n == 0 || n > 500 {
+			t.Errorf("%d characters", n)
+		}
+		if strings.ContainsAny(got, "\n\r\t\x00\u2028\u2029\u202a\u202b\u202d\u202e\u2066\u2067\u2068\ufeff") {
+			t.Errorf("it has what is not seen: %q", got)
+		}
+		if again := (session.Ending{Message: got}).Text(); again != got {
+			t.Errorf("%q, again: %q", got, again)
+		}
+	})
 }

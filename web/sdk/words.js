@@ -11,18 +11,27 @@ const MOST = 120;
 
 /**
  * What is not seen, or changes how the text around it is seen: controls, marks and overrides of direction (Unicode
- * Technical Report 36), line ends. The joiners stay, which some scripts and pictures are written with.
+ * Technical Report 36), line ends, letters without a shape. The joiners stay, which some scripts and pictures are written
+ * with.
  */
-const UNSEEN = /(?:(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}])+/gu;
+const UNSEEN = /(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Z}\u034F\u115F\u1160\u17B4\u17B5\u2800\u3164\uFFA0]/gu;
+
+/** Joiners that join nothing: at the edge of a word, or after another. */
+const LOOSE = /(?<!\S)[\u200C\u200D]+|[\u200C\u200D]+(?!\S)|(?<=[\u200C\u200D])[\u200C\u200D]+/gu;
+
+/** Marks that stand on nothing, and towers of them, which cover what is above. No script needs more than four. */
+const TOWERS = /(?<!\S)\p{M}+|(?<=\p{M}{4})\p{M}+/gu;
 
 /**
- * Returns text of unknown origin as one line that can be shown: without unseen characters, and not too long.
+ * Returns text of unknown origin as one line that can be shown: without unseen characters, and not too long. The hub
+ * does the same with what it says itself (session/plain.go).
  * @param {unknown} text
  * @param {number} [most] characters
  * @returns {string}
  */
 export function plain(text, most = MOST) {
-  const seen = String(text ?? "").slice(0, 4 * most).replace(UNSEEN, " ").replace(/\s+/g, " ").trim();
+  const seen = String(text ?? "").slice(0, 8 * most).replace(UNSEEN, " ").replace(LOOSE, "").replace(TOWERS, "")
+    .replace(/\s+/g, " ").trim();
   const letters = [...seen];
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : seen;
 }

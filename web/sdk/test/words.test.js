@@ -1,5 +1,6 @@
 // What people are told. It is English; times are the reader's own.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connect } from "../sessionhub.js";
 import { byAnother, headline, left, plain, verdict, worthSaying } from "../words.js";
@@ -7,17 +8,18 @@ import { World, settle, token } from "./world.js";
 
 const url = "https://hub.example";
 
-test("text from outside is one line, without what is not seen, and bounded", () => {
-  for (const [text, want] of [
-    ["Chrome on Linux", "Chrome on Linux"],
-    ["a\u202Eb\u2066c\u200Bd", "a b c d"],
-    ["a\r\n\tb\u0000", "a b"],
-    ["\uD800x", "x"],
-    ["👩‍💻", "👩‍💻"],
-    [undefined, ""],
-    [7, "7"],
-    ["W".repeat(10_000), "W".repeat(119) + "…"],
-  ]) assert.equal(plain(text), want);
+/** What the hub's own sentences are held to as well. @type {{ name: string, text: string, want: string }[]} */
+const lines = JSON.parse(readFileSync(new URL("../../../session/testdata/plain.json", import.meta.url), "utf8"));
+
+for (const { name, text, want } of lines) {
+  test(`text from outside is one line, bounded, without what is not seen: ${name}`, () => assert.equal(plain(text), want));
+}
+
+test("what no JSON holds is one line too", () => {
+  assert.equal(plain(undefined), "");
+  assert.equal(plain(7), "7");
+  assert.equal(plain("a\uD800b"), "a b");
+  assert.equal(plain("W".repeat(10_000), 10), "WWWWWWWWW…");
 });
 
 test("a reason that only a later hub knows is told in the hub's words", () => {
