@@ -22,6 +22,7 @@ func TestWithoutTheStoreNobodyIsLetInOrOut(t *testing.T) {
 		{"GET", "/v1/session", "", []string{"Authorization", "Bearer forged"}},
 		{"DELETE", "/v1/session", "", bearer},
 		{"GET", "/v1/sessions", "", bearer},
+		{"GET", "/v1/sessions/stream", "", bearer},
 		{"DELETE", "/v1/sessions", "", bearer},
 		{"DELETE", "/v1/sessions/" + id, "", bearer},
 		{"POST", "/v1/session/heartbeat", "{}", bearer},

@@ -25,19 +25,20 @@ const (
 
 // feed reads the event log once for all streams of this instance, and only while there are any. What it cannot hand
 // to a stream at once waits in the stream's queue; a stream whose queue is full loses the feed, and reads the log
-// itself until it has caught up.
+// itself until it has caught up. Whoever only wants to know that a user's sessions have changed is a watcher.
 type feed struct {
 	log session.Log
 
-	mu      sync.Mutex
-	readers map[*feedReader]struct{} // guarded by mu
-	stop    context.CancelFunc       // guarded by mu: ends the reading that goes on while there are readers
+	mu       sync.Mutex
+	readers  map[*feedReader]struct{}              // guarded by mu
+	watchers map[session.Key]map[*watcher]struct{} // guarded by mu
+	stop     context.CancelFunc                    // guarded by mu: ends the reading; nil while nothing is read
 }
 
 // feedReader is the end of the feed that one stream reads. Its channel is closed when the feed has left it behind.
 type feedReader struct{ events chan *feedEvent }
 
-// feedEvent is an event, with the text that all streams show of it.
+// feedEvent is an event, with the text that all streams show of it, where that has been made.
 type feedEvent struct {
 	session.Event
 	text []byte
@@ -54,7 +55,9 @@ func encodeEvent(e session.EventView) []byte {
 }
 
 func newFeed(log session.Log) *feed {
-	return &feed{log: log, readers: make(map[*feedReader]struct{})}
+	return &feed{
+		log: log, readers: make(map[*feedReader]struct{}), watchers: make(map[session.Key]map[*watcher]struct{}),
+	}
 }
 
 // join adds a reader. It gets all events after a place in the log that is not later than the end of the log now,
@@ -64,12 +67,25 @@ func (f *feed) join(at string) *feedReader {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readers[r] = struct{}{}
-	if len(f.readers) == 1 {
+	f.startLocked(at)
+	return r
+}
+
+// startLocked begins to read at a place in the log, unless it is being read already.
+func (f *feed) startLocked(at string) {
+	if f.stop == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		f.stop = stop
 		go f.run(ctx, at)
 	}
-	return r
+}
+
+// restLocked ends the reading if nobody is left.
+func (f *feed) restLocked() {
+	if len(f.readers) == 0 && len(f.watchers) == 0 {
+		f.stop()
+		f.stop = nil
+	}
 }
 
 // leave removes a reader; it may have been left behind before.
@@ -81,13 +97,11 @@ func (f *feed) leave(r *feedReader) {
 	}
 }
 
-// dropLocked removes a reader, and with the last one ends the reading.
+// dropLocked removes a reader.
 func (f *feed) dropLocked(r *feedReader) {
 	delete(f.readers, r)
 	close(r.events)
-	if len(f.readers) == 0 {
-		f.stop()
-	}
+	f.restLocked()
 }
 
 // run reads the log from a place on, until ctx ends.
@@ -117,17 +131,24 @@ func (f *feed) run(ctx context.Context, at string) {
 	}
 }
 
-// push hands the events of a page to all readers. It never blocks.
+// push hands the events of a page to all readers and watchers. It never blocks.
 func (f *feed) push(ctx context.Context, page session.Page) {
+	f.mu.Lock()
+	reading := len(f.readers) > 0
+	f.mu.Unlock()
 	events := make([]*feedEvent, len(page.Events))
 	for i, e := range page.Events {
-		events[i] = &feedEvent{e, encodeEvent(e.View())}
+		events[i] = &feedEvent{Event: e}
+		if reading { // else whoever joins in this very moment makes the text itself
+			events[i].text = encodeEvent(e.View())
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ctx.Err() != nil {
 		return // the readers are those of a later run
 	}
+	f.ringLocked(page)
 	for r := range f.readers {
 		// Where events are missing, each stream is to find that out for itself, and say so.
 		if page.Trimmed || !r.take(events) {

@@ -18,6 +18,7 @@ type metrics struct {
 	logins     *prometheus.CounterVec
 	byEnd      map[session.Verdict]prometheus.Counter
 	streams    prometheus.Gauge
+	watchers   prometheus.Gauge
 	streamsCut prometheus.Counter
 }
 
@@ -31,8 +32,11 @@ func newMetrics() *metrics {
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hub_event_streams", Help: "Open streams of events.",
 		}),
+		watchers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hub_session_streams", Help: "Open streams by which users follow their own sessions.",
+		}),
 		streamsCut: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hub_event_streams_cut_total", Help: "Streams of events whose client was too slow.",
+			Name: "hub_event_streams_cut_total", Help: "Streams, of either sort, whose client was too slow.",
 		}),
 	}
 	for verdict, outcome := range map[session.Verdict]string{
@@ -77,6 +81,7 @@ func (s *server) registerMetrics() error {
 	for _, c := range []prometheus.Collector{
 		s.metrics.logins,
 		s.metrics.streams,
+		s.metrics.watchers,
 		s.metrics.streamsCut,
 		hubCollector{s},
 		collectors.NewGoCollector(),

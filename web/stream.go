@@ -1,11 +1,9 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"time"
@@ -16,30 +14,20 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// How a stream of events behaves. The format is that of server-sent events in the WHATWG's HTML standard.
+// How a stream of the event log behaves.
 const (
-	// keepAliveEvery is how often a stream says something, so that proxies do not take it for dead.
-	keepAliveEvery = 15 * time.Second
-	// streamWrite is how long a client may take to make room for what is written; then it is cut.
-	streamWrite = 10 * time.Second
 	// streamBatch is about how many bytes are written at a time, at most.
 	streamBatch = 32 << 10
 	// streamPage is how many events are read at a time by a stream that catches up.
 	streamPage = 200
-	// retryLeast and retryMost are when clients come back after a stream has ended, each at another time.
-	retryLeast = time.Second
-	retryMost  = 4 * time.Second
 	// defaultStreams is how many streams an instance has, unless it is told otherwise.
 	defaultStreams = 100
 	lastEventID    = "Last-Event-ID"
 	eventTrimmed   = "log.trimmed"
 )
 
-// Why a stream ends, or begins anew.
-var (
-	errBehind  = errors.New("the stream has been left behind by the feed")
-	errLeaving = errors.New("this instance is going away")
-)
+// errBehind is why a stream reads the log itself.
+var errBehind = errors.New("the stream has been left behind by the feed")
 
 // trimmedNotice is the data of the event that says that others are missing.
 type trimmedNotice struct {
@@ -70,7 +58,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.giveStream()
-	st := &stream{server: s, w: w, control: http.NewResponseController(w), query: q, at: q.after}
+	st := &stream{server: s, sse: newSSE(w), query: q, at: q.after}
 	page, err := st.first(w, r)
 	if err != nil {
 		s.fail(w, r, cursorProblem(err, field))
@@ -83,11 +71,16 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 	}
 	err = st.run(ctx, page)
+	s.streamEnded(ctx, err)
+}
+
+// streamEnded counts and logs that a stream was cut, if it was.
+func (s *server) streamEnded(ctx context.Context, err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		s.metrics.streamsCut.Inc()
 	}
 	if err != nil && ctx.Err() == nil {
-		s.log.DebugContext(r.Context(), "a stream of events was cut", "error", err)
+		s.log.DebugContext(ctx, "a stream of events was cut", "error", err)
 	}
 }
 
@@ -115,10 +108,8 @@ func (s *server) giveStream() {
 // stream is one client that reads the log live. It is owned by the goroutine of its request.
 type stream struct {
 	*server
-	w       http.ResponseWriter
-	control *http.ResponseController
-	query   eventQuery
-	buf     bytes.Buffer // what is to be written
+	sse
+	query eventQuery
 
 	at   string // the cursor after the last event that was looked at
 	sent string // the last one that the client was given
@@ -137,13 +128,7 @@ func (st *stream) first(w http.ResponseWriter, r *http.Request) (page session.Pa
 
 // run writes the stream, which begins with a page, until its end.
 func (st *stream) run(ctx context.Context, page session.Page) error {
-	h := st.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx is to pass on each event at once
-	h.Set("Connection", "close")     // the deadlines are this stream's own, and no later request's
-	st.w.WriteHeader(http.StatusOK)
-	// The server's bound on reading a request would end this one too. A test's recorder has none.
-	_ = st.control.SetReadDeadline(time.Time{})
+	st.begin()
 	st.at = page.From
 	st.retry()
 	st.id() // whoever is cut off before the first event comes back to here
@@ -152,12 +137,7 @@ func (st *stream) run(ctx context.Context, page session.Page) error {
 		err = st.live(ctx, page.More)
 		page.More = true
 	}
-	if errors.Is(err, errLeaving) {
-		st.retry()
-		st.buf.WriteByte('\n')
-		return st.flush()
-	}
-	return err
+	return st.finish(err)
 }
 
 // live reads what there is, and then what comes, until it is left behind.
@@ -224,7 +204,7 @@ func (st *stream) follow(ctx context.Context, reader *feedReader) error {
 		case <-st.Hub.Leaving():
 			return errLeaving
 		case <-quiet.C:
-			st.buf.WriteString(": still here\n")
+			st.keepAlive()
 			st.id() // past what was looked at and not wanted
 		case e, ok := <-reader.events:
 			if !ok {
@@ -296,23 +276,4 @@ func (st *stream) id() {
 		st.sent = st.at
 	}
 	st.buf.WriteByte('\n')
-}
-
-// retry adds when the client should come back after the end of the stream.
-func (st *stream) retry() {
-	fmt.Fprintf(&st.buf, "retry: %d\n", (retryLeast + rand.N(retryMost-retryLeast)).Milliseconds())
-}
-
-// flush writes what there is to write. It returns os.ErrDeadlineExceeded, wrapped, if the client does not take it.
-func (st *stream) flush() error {
-	if st.buf.Len() == 0 {
-		return nil
-	}
-	_ = st.control.SetWriteDeadline(time.Now().Add(streamWrite)) // a test's recorder has no deadlines
-	_, err := st.w.Write(st.buf.Bytes())
-	st.buf.Reset()
-	if err != nil {
-		return err
-	}
-	return st.control.Flush()
 }

@@ -23,7 +23,8 @@ import (
 
 const clockKey = "an-api-key-of-the-clock"
 
-// memoryLog is an event log in memory, which counts how often it is read and can be away. Its cursors are numbers.
+// memoryLog is an event log in memory, which counts how often it is read and can be away. Its cursors are numbers. The
+// one account beside it has nothing to do with the events.
 type memoryLog struct {
 	session.Store // nil: what is not here is not called
 
@@ -31,7 +32,11 @@ type memoryLog struct {
 	events []session.Event // guarded by mu
 	reads  int             // guarded by mu
 	away   bool            // guarded by mu
-	late   func()          // guarded by mu: happens once, when a stream has read and before it has the answer
+	live   session.Account // guarded by mu
+
+	trimmed bool // guarded by mu: the next page says that events are missing
+
+	late func() // guarded by mu: happens once, when a stream has read and before it has the answer
 }
 
 func (l *memoryLog) add(n int) {
@@ -69,6 +74,7 @@ func (l *memoryLog) Events(_ context.Context, after string, limit int) (session.
 	page := session.Page{
 		Events: l.events[from:until], From: after, Next: strconv.Itoa(until), More: until < len(l.events),
 	}
+	page.Trimmed, l.trimmed = l.trimmed, false
 	if late := l.late; late != nil && limit == streamPage {
 		l.late = nil
 		l.mu.Unlock()
@@ -76,6 +82,15 @@ func (l *memoryLog) Events(_ context.Context, after string, limit int) (session.
 		l.mu.Lock()
 	}
 	return page, nil
+}
+
+func (l *memoryLog) Load(context.Context, session.Key) (session.Snapshot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return session.Snapshot{}, session.ErrUnavailable
+	}
+	return session.Snapshot{Account: l.live, Now: time.Now()}, nil
 }
 
 func (l *memoryLog) Tail(context.Context) (string, error) {
@@ -131,12 +146,16 @@ func (s *clockSite) close() {
 	synctest.Wait()
 }
 
-// stream opens a stream of events, and returns the connection, from which nothing has been read.
+// stream opens a stream of the event log, and returns the connection, from which nothing has been read.
 func (s *clockSite) stream(after string) net.Conn {
+	return s.ask("/v1/admin/events/stream?after="+after, clockKey)
+}
+
+// ask sends a request on a connection of its own.
+func (s *clockSite) ask(path, secret string) net.Conn {
 	ours, theirs := net.Pipe()
 	s.listener.conns <- ours
-	_, err := io.WriteString(theirs, "GET /v1/admin/events/stream?after="+after+" HTTP/1.1\r\nHost: x\r\n"+
-		"Authorization: Bearer "+clockKey+"\r\n\r\n")
+	_, err := io.WriteString(theirs, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+secret+"\r\n\r\n")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -182,6 +201,14 @@ func (h *heard) since() string {
 	text := h.text.String()
 	h.text.Reset()
 	return text
+}
+
+// isOver reports whether the stream has ended.
+func (h *heard) isOver() bool {
+	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
 }
 
 // wantEvents wants that the events with these numbers have come since the last call, each once and in order.

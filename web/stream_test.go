@@ -33,16 +33,25 @@ type eventSource struct {
 // block is what a client hears of a stream between two empty lines.
 type block struct{ event, data, comment string }
 
-// source opens a stream, and goes on where another has come to, if there is one.
+// source opens a stream of the event log, and goes on where another has come to, if there is one.
 func (s *site) source(query string, before *eventSource) *eventSource {
 	s.Helper()
-	r, err := http.NewRequestWithContext(s.Context(), "GET", s.server.URL+streamPath+query, nil)
+	headers := []string{"Authorization", "Bearer " + apiKey}
+	if before != nil {
+		headers = append(headers, "Last-Event-ID", before.lastID)
+	}
+	return s.sourceOf(streamPath+query, headers...)
+}
+
+// sourceOf opens a stream. The headers are names and values in turn.
+func (s *site) sourceOf(path string, headers ...string) *eventSource {
+	s.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), "GET", s.server.URL+path, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+apiKey)
-	if before != nil {
-		r.Header.Set("Last-Event-ID", before.lastID)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	answer, err := s.server.Client().Do(r)
 	if err != nil {

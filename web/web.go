@@ -56,6 +56,8 @@ type Options struct {
 
 	// MaxEventStreams is how many streams of events this instance has at a time; 0 is 100.
 	MaxEventStreams int
+	// MaxSessionStreams is how many streams this instance has by which users follow their own sessions; 0 is 1000.
+	MaxSessionStreams int
 
 	// Logger is where the hub's own faults are reported; the default is slog.Default.
 	Logger *slog.Logger
@@ -78,6 +80,7 @@ type server struct {
 	metrics   *metrics
 	feed      *feed
 	streams   chan struct{} // holds one element for each stream of events
+	watching  seats
 }
 
 // New returns the hub's HTTP handler. Its server should bound how long the head of a request may take
@@ -98,6 +101,7 @@ func New(o Options) (http.Handler, error) {
 	o.AllowOrigins, o.TrustedProxies = slices.Clone(o.AllowOrigins), slices.Clone(o.TrustedProxies)
 	s := &server{Options: o, log: o.Logger, metrics: newMetrics()}
 	s.feed, s.streams = newFeed(o.Registry.Log()), make(chan struct{}, cmp.Or(o.MaxEventStreams, defaultStreams))
+	s.watching.most = cmp.Or(o.MaxSessionStreams, defaultSessionStreams)
 	if err := s.findOrigins(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -193,9 +197,9 @@ func allowedMethods(mux chi.Routes, r *http.Request) string {
 
 // routes are all routes but those of the socket, of the gate and of the provider.
 func (s *server) routes() []route {
-	return slices.Concat(s.loginRoutes(), s.oidcRoutes(), s.signOnRoutes(), s.sessionRoutes(), s.reportRoutes(),
-		s.adminRoutes(), s.operatorRoutes(), s.statsRoutes(), s.limitRoutes(), s.messageRoutes(), s.introspectRoutes(),
-		s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
+	return slices.Concat(s.loginRoutes(), s.oidcRoutes(), s.signOnRoutes(), s.sessionRoutes(), s.watchRoutes(),
+		s.reportRoutes(), s.adminRoutes(), s.operatorRoutes(), s.statsRoutes(), s.limitRoutes(), s.messageRoutes(),
+		s.introspectRoutes(), s.eventRoutes(), s.healthRoutes(), s.documentRoutes())
 }
 
 // allRoutes are the routes, and those that stand before or beside the others.
