@@ -30,7 +30,7 @@ func newSSOSite(t *testing.T, change ...func(*web.Options)) *ssoSite {
 	provider := oidctest.Start(t)
 	verifier, err := auth.NewOIDC(auth.OIDCOptions{
 		Issuer: provider.Issuer, Audience: oidctest.ClientID, ClientSecret: oidctest.ClientSecret,
-		UserClaim: "preferred_username", Logger: slog.New(slog.DiscardHandler),
+		Name: "Example ID", UserClaim: "preferred_username", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,9 +9,11 @@ import { enter, leave } from "./live.js";
 import { goOn, isBack, onward } from "./onward.js";
 import { decided } from "./outcome.js";
 import { excuse } from "./parts.js";
+import { arrive } from "./sso.js";
 
-/** Shows what there is: a live session, one that ended meanwhile, or neither. */
+/** Shows what there is: somebody back from the provider, a live session, one that ended meanwhile, or neither. */
 async function begin() {
+  if (await arrive(decided)) return;
   const answer = await persist(() => call("GET", "/v1/session"));
   const { status, body } = answer;
   if (status === 401) return body.reason === "unknown" ? showForm() : leave(body);
