@@ -1,11 +1,9 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
@@ -19,21 +17,6 @@ import (
 
 // onlySSO leaves the sign-in page without a form for passwords.
 func onlySSO(o *web.Options) { o.Passwords = nil }
-
-// reads waits until an element says something. The page may be left meanwhile, by redirects for one.
-func (w *window) reads(selector, words string) {
-	w.Helper()
-	said := fmt.Sprintf("document.querySelector(%q)?.innerText ?? document.body.innerText", selector)
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
-		text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](said))
-		if err == nil && strings.Contains(text, words) {
-			return
-		}
-		if time.Now().After(deadline) {
-			w.Fatalf("%s says %q (%v), and not %q", selector, text, err, words)
-		}
-	}
-}
 
 // toProvider goes on to the provider's page.
 func (w *window) toProvider() {
@@ -81,7 +64,7 @@ func TestPageSignsInAtTheProvider(t *testing.T) {
 	w.wantAddress(s, "/sign-in")
 	// The provider's sign-out reaches the page.
 	s.logout(s.provider.LogoutToken(t, "alice", "")).want(http.StatusOK)
-	w.reads(endedText, "You were signed out at the service that you sign in with.")
+	w.shows(endedText, "You were signed out at the service that you sign in with.")
 }
 
 // keepsSignOns returns the sign-ins that the browser keeps, and fails the test if a script could read one.
@@ -169,7 +152,7 @@ func TestPageSaysWhyTheProviderDidNotSignIn(t *testing.T) {
 	w := open()
 	w.toProvider()
 	w.do(chromedp.Click("#no"))
-	w.reads("#problem", "it was cancelled at Example ID")
+	w.shows("#problem", "it was cancelled at Example ID")
 	w.see("#problem", "sso-denied")
 	w.wantAddress(s, "/sign-in")
 
@@ -179,7 +162,7 @@ func TestPageSaysWhyTheProviderDidNotSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.asProvider("alice")
-	w.reads("#problem", "begun in another browser, took more than ten minutes, or is finished already")
+	w.shows("#problem", "begun in another browser, took more than ten minutes, or is finished already")
 
 	// Begun in one browser, finished in another; forged; and without anything that belongs there.
 	first := s.visitor()
@@ -187,7 +170,7 @@ func TestPageSaysWhyTheProviderDidNotSignIn(t *testing.T) {
 	for _, address := range []string{back.String(), s.server.URL + "/sign-in?code=x&state=" + strings.Repeat("A", 43),
 		s.server.URL + "/sign-in?code=x", s.server.URL + "/sign-in?error=access_denied&error_description=Call+0190"} {
 		w.do(chromedp.Navigate(address))
-		w.reads("#problem", "begun in another browser")
+		w.shows("#problem", "begun in another browser")
 		w.wantAddress(s, "/sign-in")
 	}
 	s.admin("GET", "/v1/admin/users/mallory/sessions", "").length(0, "sessions")
@@ -195,17 +178,18 @@ func TestPageSaysWhyTheProviderDidNotSignIn(t *testing.T) {
 	// A code that is spent, in the browser that has begun.
 	w.toProvider()
 	w.do(chromedp.Navigate(s.server.URL + "/sign-in?code=spent&state=" + w.keepsSignOns()[0].State()))
-	w.reads("#problem", "What Example ID sent along was used already, or is too old.")
+	w.shows("#problem", "What Example ID sent along was used already, or is too old.")
 	w.wantAddress(s, "/sign-in")
 	if kept := w.keepsSignOns(); len(kept) != 0 {
 		t.Errorf("the browser keeps %d sign-ins", len(kept))
 	}
 
-	// The provider is away: when the user would go there, and when the code is to be redeemed.
+	// The provider is away: when a hub would ask it where to go, and when the code is to be redeemed.
+	s = newSSOSite(t, demo)
 	w.goTo(s, "/?return=/docs")
 	s.provider.Leave()
 	w.do(chromedp.Click("#sso"))
-	w.reads("#problem", "Example ID does not answer at the moment. Please try again")
+	w.shows("#problem", "Example ID does not answer at the moment. Please try again")
 	w.wantAddress(s, "/sign-in?return=%2Fdocs")
 	w.see("#problem", "sso-away")
 	s.provider.Return(t)
@@ -213,7 +197,7 @@ func TestPageSaysWhyTheProviderDidNotSignIn(t *testing.T) {
 	s.provider.Leave()
 	state := w.keepsSignOns()[0].State()
 	w.do(chromedp.Navigate(s.server.URL + "/sign-in?code=x&state=" + state))
-	w.reads("#problem", "Example ID does not answer at the moment.")
+	w.shows("#problem", "Signing in with Example ID is not possible at the moment.")
 	w.wantAddress(s, "/sign-in?return=%2Fdocs")
 	s.provider.Return(t)
 	w.toProvider()

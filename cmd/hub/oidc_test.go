@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -103,6 +104,75 @@ func TestSingleSignOnOnACluster(t *testing.T) {
 	if notice := receive(t, socket); notice["reason"] != "signed_out" {
 		t.Errorf("the device is told %v", notice)
 	}
+}
+
+// TestSignOnOverTwoHubs begins a sign-in at one hub and finishes it at another, as behind a balancer, for a client with a
+// secret, which the file has.
+func TestSignOnOverTwoHubs(t *testing.T) {
+	t.Parallel()
+	provider := oidctest.Start(t)
+	redis := "redis://" + startRedisServer(t, "--save", "").Options().Addr
+	file := filepath.Join(t.TempDir(), "hub.yaml")
+	config := "oidc-client-secret: " + oidctest.ClientSecret + "\noidc-issuer: " + provider.Issuer +
+		"\noidc-audience: " + oidctest.ClientID + "\noidc-name: Example ID\npublic-url: http://127.0.0.1:1\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var hubs []*process
+	var bases []string
+	for range 2 {
+		hub := startHub(t, "serve", "--config="+file, "--listen=127.0.0.1:0", "--redis="+redis)
+		hubs, bases = append(hubs, hub), append(bases, "http://"+hub.address(t))
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, base := range bases {
+		awaitStatus(t, base+"/readyz", http.StatusOK)
+	}
+	begun, err := client.Get(bases[0] + "/v1/login/oidc/start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun.Body.Close()
+	if begun.StatusCode != http.StatusSeeOther || len(begun.Cookies()) != 1 {
+		t.Fatalf("begun with %d %v", begun.StatusCode, begun.Header)
+	}
+	back := provider.SignIn(t, begun.Header.Get("Location"), oidctest.Login{User: "alice"})
+	if !strings.HasPrefix(back.String(), "http://127.0.0.1:1/sign-in?") {
+		t.Fatalf("led back to %s", back)
+	}
+	code, cookie := back.Query().Get("code"), begun.Cookies()[0]
+	if status := finishSignOn(t, bases[1], code, back.Query().Get("state"), cookie); status != http.StatusCreated {
+		t.Fatalf("finished with %d", status)
+	}
+	secret, _, _ := strings.Cut(cookie.Value, ".")
+	for _, hub := range hubs {
+		for _, hidden := range []string{code, oidctest.ClientSecret, secret} {
+			if strings.Contains(hub.output(), hidden) {
+				t.Errorf("a log shows %s", hidden)
+			}
+		}
+	}
+}
+
+// finishSignOn brings a hub the provider's answer, as the browser that has the cookie does, and returns the status.
+func finishSignOn(t *testing.T, base, code, state string, cookie *http.Cookie) int {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"state": state, "code": code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish, err := http.NewRequestWithContext(within(t), http.MethodPost, base+"/v1/login/oidc/code", bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish.Header.Set("Content-Type", "application/json")
+	finish.AddCookie(cookie)
+	done, err := http.DefaultClient.Do(finish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done.Body.Close()
+	return done.StatusCode
 }
 
 // signOutAt sends a logout token to a hub, and returns the status.

@@ -131,6 +131,6 @@ function reason({ status, body, retryAfter }) {
     case "throttled":
       return `There were too many failed sign-ins from your network. Please wait ${retryAfter || 60} seconds, then try again.`;
   }
-  if (status >= 500) return silent();
+  if (status >= 500) return `Signing in with ${name} is not possible at the moment. Please try again in a few seconds.`;
   return `The answer of ${name} could not be accepted. Please continue with ${name} again.`;
 }
