@@ -153,13 +153,19 @@ func (s *server) authenticate(c *call, req session.Request, password string) err
 	if !errors.Is(err, auth.ErrCredentials) {
 		return err
 	}
+	return s.recordWrong(c, req, err)
+}
+
+// recordWrong records a wrong password, or what stands for one, also for a client that has left meanwhile. It returns
+// why it was wrong, or that it could not be recorded.
+func (s *server) recordWrong(c *call, req session.Request, wrong error) error {
 	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
 	ctx, cancel := c.alone()
 	defer cancel()
 	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
 		return err
 	}
-	return auth.ErrCredentials
+	return wrong
 }
 
 // open opens a session for a user who has been authenticated, if the rule lets it, or what the user's own limits and the

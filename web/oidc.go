@@ -136,13 +136,7 @@ func (s *server) loginVouched(c *call, login vouchedLogin, vouch func() (auth.Id
 	if !errors.Is(err, auth.ErrCredentials) {
 		return answer, err
 	}
-	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
-	ctx, cancel := c.alone()
-	defer cancel()
-	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
-		return nil, err
-	}
-	return nil, err
+	return nil, s.recordWrong(c, req, err)
 }
 
 // logRefusal says in the log why the provider's word was not taken: what the client learns is less.

@@ -153,18 +153,11 @@ func (s *server) reportVouched(c *call, cred session.Credential, req session.Req
 	if err != nil {
 		s.metrics.failed(err)
 	}
-	var refused *auth.TokenError
-	if !errors.As(err, &refused) {
+	s.logRefusal(c, err, req.IP)
+	if !errors.Is(err, auth.ErrCredentials) {
 		return out, err
 	}
-	s.log.InfoContext(c.Context(), "an ID token was refused", "fault", refused.Fault, "error", refused, "ip", req.IP)
-	by := session.Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
-	ctx, done := c.alone()
-	defer done()
-	if err := s.Registry.LoginFailed(ctx, req.User, by); err != nil {
-		return session.Reported{}, err
-	}
-	return session.Reported{}, refused
+	return session.Reported{}, s.recordWrong(c, req, err)
 }
 
 // adminReport reports a session on the word of an app.
