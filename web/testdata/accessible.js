@@ -106,6 +106,59 @@
     return e.getBoundingClientRect().width > 1 && contrast(over(rgb(edge), behind), behind) < 3;
   }).map((e) => `the edge is hard to see: ${name(e)}`);
 
+  /** What is to be clicked, and lies under something else when it is scrolled to. */
+  const covered = () => everything().filter((e) => {
+    if (!e.matches("a[href], button, input, select, textarea, summary") || !seen(e) || e.disabled) return false;
+    e.scrollIntoView({ block: "center", behavior: "instant" });
+    const r = e.getClientRects()[0];
+    if (!r || r.width <= 1 || e.closest("[inert]")) return false;
+    const top = at(r.left + r.width / 2, r.top + r.height / 2);
+    return !inside(top, e) && ![...(e.labels ?? [])].some((l) => inside(top, l));
+  }).map((e) => `under something else: ${name(e)}`);
+
+  /** The texts that are seen, in the order of the page, without those that only tell scripts and styles something. */
+  const texts = () => everything().filter((e) => !e.matches("script, style, noscript, title, head *") && seen(e))
+    .flatMap((e) => [...e.childNodes]).filter((n) => n.nodeType === Node.TEXT_NODE && n.data.trim());
+
+  /** What is not seen in a text, and does something to what is around it: words.plain leaves none of it. */
+  const hidden = () => [...texts().map((t) => t.data),
+    ...everything().flatMap((e) => ["aria-label", "title", "alt", "placeholder"].map((a) => e.getAttribute(a) ?? "")),
+    document.title,
+  ].filter((text) => /(?![\n\t\u200C\u200D])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text))
+    .map((text) => `has what is not seen: ${JSON.stringify(text.slice(0, 80))}`);
+
+  const isolate = (e) => {
+    while (e && !/isolate|plaintext/.test(getComputedStyle(e).unicodeBidi)) e = parent(e);
+    return e;
+  };
+  const block = (e) => {
+    while (e && /^(inline|contents)$/.test(getComputedStyle(e).display)) e = parent(e);
+    return e;
+  };
+
+  /** Text that goes left on its line where it should go right, as overrides of direction make it do. */
+  const turned = () => {
+    const wrong = [];
+    let last = null;
+    for (const text of texts()) {
+      const [of, own] = [block(text.parentElement), isolate(text.parentElement)];
+      for (const { 0: word, index } of text.data.matchAll(/[\p{sc=Hebrew}\p{sc=Arabic}]+|[A-Za-z0-9]/gu)) {
+        const range = document.createRange();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        const rects = range.getClientRects();
+        if (rects.length !== 1) continue; // hidden, or on two lines
+        const now = { of, own, rect: rects[0], letters: /^[A-Za-z0-9]/.test(word), text: text.data.slice(0, 60) };
+        const beside = last?.of === of && last.rect.top < now.rect.bottom && now.rect.top < last.rect.bottom;
+        // Letters from right to left turn what they share an isolate with, and may.
+        const may = last?.own === own && last?.own?.localName === "bdi" && !(last.letters && now.letters);
+        if (beside && !may && now.rect.left < last.rect.left - 1) wrong.push(`goes left after ${last.text}: ${now.text}`);
+        last = now;
+      }
+    }
+    return [...new Set(wrong)];
+  };
+
   /** @type {Element[]} */
   let stops = [];
   /** @type {Element[]} */
@@ -132,7 +185,9 @@
   };
 
   return {
-    wide, step,
+    step,
+    /** What text that comes from outside has done to the page. */
+    marred: () => [...wide(), ...hidden(), ...turned(), ...covered()],
     /** What is wrong with the page as it stands. */
     wrong: () => [...wide(), ...small(), ...faint()],
     /** Begins a round by keyboard at the top of the page. */
