@@ -16,10 +16,6 @@ var DefaultTypes = []string{
 	"session.ended:superseded", "session.ended:replaced", "session.ended:ended_by_user", "session.ended:ended_by_admin",
 }
 
-// reasons are those that an ending can have.
-var reasons = []session.Reason{session.Superseded, session.Replaced, session.SignedOut, session.EndedByUser,
-	session.EndedByAdmin, session.Idle, session.Lifetime}
-
 // filter chooses events. It is static after construction.
 type filter struct {
 	types   map[session.EventType]bool
@@ -39,8 +35,8 @@ func parseFilter(list []string) (filter, error) {
 			f.types[what] = true
 		case what != session.SessionEnded:
 			return f, fmt.Errorf("%s has no reasons: only %s is written with one after it", name, session.SessionEnded)
-		case !slices.Contains(reasons, session.Reason(reason)):
-			return f, fmt.Errorf("no reason %q: the reasons are %s", clip(reason, 40), join(reasons))
+		case !slices.Contains(session.Reasons, session.Reason(reason)):
+			return f, fmt.Errorf("no reason %q: the reasons are %s", clip(reason, 40), join(session.Reasons))
 		default:
 			f.reasons[session.Reason(reason)] = true
 		}

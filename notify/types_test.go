@@ -13,7 +13,7 @@ func endedFor(reason session.Reason) session.Event {
 
 func TestFilter(t *testing.T) {
 	all := map[string]session.Event{"session.ended of nothing": {Type: session.SessionEnded}}
-	for _, reason := range reasons {
+	for _, reason := range session.Reasons {
 		all[string(reason)] = endedFor(reason)
 	}
 	for _, what := range session.EventTypes[2:] {

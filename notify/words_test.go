@@ -80,7 +80,7 @@ func TestComposeReports(t *testing.T) {
 // Whatever happens has a name of its own in the list.
 func TestEveryKindHasWords(t *testing.T) {
 	names := make(map[string]bool)
-	for _, reason := range reasons {
+	for _, reason := range session.Reasons {
 		names[kindOf(endedFor(reason))] = true
 	}
 	for _, what := range session.EventTypes {
@@ -88,7 +88,7 @@ func TestEveryKindHasWords(t *testing.T) {
 			names[kindOf(session.Event{Type: what})] = true
 		}
 	}
-	if len(names) != len(reasons)+len(session.EventTypes)-1 {
+	if len(names) != len(session.Reasons)+len(session.EventTypes)-1 {
 		t.Errorf("%d names: %v", len(names), names)
 	}
 	if name := kindOf(session.Event{Type: session.SessionEnded}); names[name] || !strings.Contains(name, "unknown") {
@@ -154,8 +154,8 @@ func TestMessagesAreShort(t *testing.T) {
 	events := make([]session.Event, 10_000)
 	for i := range events {
 		events[i] = long
-		if i < len(reasons) {
-			events[i] = endedFor(reasons[i])
+		if i < len(session.Reasons) {
+			events[i] = endedFor(session.Reasons[i])
 			events[i].At = time.Now()
 		}
 	}

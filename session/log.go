@@ -26,6 +26,13 @@ type Log interface {
 	// cursor needs no clock. ErrCursor is for what is neither.
 	Events(ctx context.Context, after string, limit int) (Page, error)
 
+	// Latest returns the latest events before a place, up to limit of them and about oldest first; the empty cursor is
+	// the end of the log. There are fewer only where the log has no more. The page's Next is the place itself, so that
+	// whoever goes on from the Next of the end gets each later event exactly once; its From is the place before the
+	// first event, for the Latest before that; and More is whether there are any. It is never Trimmed. ErrCursor is as
+	// for Events.
+	Latest(ctx context.Context, before string, limit int) (Page, error)
+
 	// Tail returns the cursor of a reader who has read all that there is now.
 	Tail(ctx context.Context) (string, error)
 

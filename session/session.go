@@ -156,6 +156,9 @@ const (
 	Unknown      Reason = "unknown"        // no such session
 )
 
+// Reasons lists every reason for which a session ends.
+var Reasons = []Reason{Superseded, Replaced, SignedOut, EndedByUser, EndedByAdmin, Idle, Lifetime}
+
 // Ending says why a session ended, when and by whom. It is the session's tombstone, and its notice.
 type Ending struct {
 	Reason Reason    `json:"reason" cbor:"1,keyasint"`

@@ -32,6 +32,7 @@ type eventList struct {
 	More   bool                `json:"more" doc:"Whether there is more to read already, of whatever kind"`
 	// Trimmed is worth an alarm to whoever must see everything.
 	Trimmed bool `json:"trimmed" doc:"Whether events after the given place are no longer kept, or were lost by the store"`
+	Earlier bool `json:"earlier,omitzero" doc:"With last: whether there may be earlier ones of those that were asked for"`
 }
 
 // What is wrong with a request for events.
@@ -47,6 +48,9 @@ func (s *server) eventRoutes() []route {
 	list.Parameters = append([]*huma.Param{{
 		Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
 		Description: "How many at most, 1 to 1000. The default is 100.",
+	}, {
+		Name: "last", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
+		Description: "In place of after and limit: the latest ones, so many at most, 1 to 1000.",
 	}}, eventParams()...)
 	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byOperator)
 	live.Parameters = append([]*huma.Param{{
@@ -57,7 +61,8 @@ func (s *server) eventRoutes() []route {
 		on(s, list, s.listEvents).
 			says("Whoever goes on from next to next gets each event exactly once, whatever is written meanwhile. There is "+
 				"no end: the next of the last answer is where later events will be. An answer may have fewer events than "+
-				"limit, or none, though there are more: see more.").
+				"limit, or none, though there are more: see more. With last it begins at the other end: the latest events, and "+
+				"the next from which later ones come. Where only some are wanted, it looks back at a bounded number: see earlier.").
 			gives(http.StatusOK, "A page of the log.", eventList{Events: exampleEvents, Next: exampleCursor}).
 			refuses(invalid(errCursor), errEventQuery),
 		raw(live, http.HandlerFunc(s.streamEvents)).
@@ -80,6 +85,7 @@ func eventParams() []*huma.Param {
 		param("after", exampleCursor, "A place in the log: the next of an answer, the id: of a stream, or the id of an event."),
 		param("type", string(session.SessionEnded), "Only events of this type."),
 		param("user", exampleUser, "Only events of this user."),
+		param("reason", string(session.Superseded), "Only sessions that have ended for this reason."),
 	}
 }
 
@@ -120,17 +126,20 @@ func exampleStream() string {
 
 // eventQuery is which events a request wants.
 type eventQuery struct {
-	after string
-	limit int
-	typ   session.EventType // empty is all
-	user  string            // empty is all
+	after  string
+	limit  int
+	last   bool              // the limit is of the latest ones
+	typ    session.EventType // empty is all
+	user   string            // empty is all
+	reason session.Reason    // empty is all
 }
 
 func (q *eventQuery) wants(e session.Event) bool {
-	return (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user)
+	return (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user) &&
+		(q.reason == "" || e.Session != nil && e.Session.Ended != nil && e.Session.Ended.Reason == q.reason)
 }
 
-func (q *eventQuery) wantsAll() bool { return q.typ == "" && q.user == "" }
+func (q *eventQuery) wantsAll() bool { return q.typ == "" && q.user == "" && q.reason == "" }
 
 // readEventQuery reads the query of a request, which may have the given parameters.
 func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
@@ -150,10 +159,13 @@ func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
 		case name == "after":
 			f.text(name, value, 0, maxCursor)
 			q.after = value
-		case name == "limit":
+		case name == "last" && (query.Has("after") || query.Has("limit")):
+			f.fail(name, "goes with neither after nor limit")
+		case name == "limit", name == "last":
 			if q.limit, err = strconv.Atoi(value); err != nil || q.limit < 1 || q.limit > maxEvents {
 				f.fail(name, "is not a number from 1 to %d", maxEvents)
 			}
+			q.last = name == "last"
 		case name == "type":
 			if q.typ = session.EventType(value); !slices.Contains(session.EventTypes, q.typ) {
 				f.fail(name, "is none of %v", session.EventTypes)
@@ -161,7 +173,14 @@ func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
 		case name == "user":
 			f.text(name, value, 1, maxUser)
 			q.user = value
+		case name == "reason":
+			if q.reason = session.Reason(value); !slices.Contains(session.Reasons, q.reason) {
+				f.fail(name, "is none of %v", session.Reasons)
+			}
 		}
+	}
+	if q.reason != "" && q.typ != "" && q.typ != session.SessionEnded {
+		f.fail("reason", "goes with no type but %s", session.SessionEnded)
 	}
 	return q, f.err()
 }
@@ -176,9 +195,12 @@ func cursorProblem(err error, field string) error {
 
 // listEvents answers with a page of the log: one round trip, or a few where it looks for events of one kind.
 func (s *server) listEvents(c *call, _ *none) (*eventList, error) {
-	q, err := readEventQuery(c.Request, "after", "limit", "type", "user")
+	q, err := readEventQuery(c.Request, "after", "limit", "last", "type", "user", "reason")
 	if err != nil {
 		return nil, err
+	}
+	if q.last {
+		return s.lastEvents(c, &q)
 	}
 	list := &eventList{Events: []session.EventView{}, Next: q.after, More: true}
 	for reads := 0; list.More && len(list.Events) < q.limit; reads++ {

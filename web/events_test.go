@@ -197,6 +197,9 @@ func TestEventsThatAreAskedForWrongly(t *testing.T) {
 			"user=":                              "user",
 			"user=" + strings.Repeat("x", 257):   "user",
 			"user=%ff":                           "user",
+			"reason=unknown":                     "reason",
+			"reason=":                            "reason",
+			"type=login.failed&reason=idle":      "reason",
 			"since=yesterday":                    "since",
 			"Limit=1":                            "Limit",
 			strings.Repeat("y", 200) + "=1":      strings.Repeat("y", 100),
@@ -232,6 +235,13 @@ func (e *eventsAway) Events(ctx context.Context, after string, limit int) (sessi
 	return e.Store.Events(ctx, after, limit)
 }
 
+func (e *eventsAway) Latest(ctx context.Context, before string, limit int) (session.Page, error) {
+	if e.away {
+		return session.Page{}, session.ErrUnavailable
+	}
+	return e.Store.Latest(ctx, before, limit)
+}
+
 func (e *eventsAway) Tail(ctx context.Context) (string, error) {
 	if e.away {
 		return "", session.ErrUnavailable
@@ -245,7 +255,7 @@ func TestEventsWithoutTheStore(t *testing.T) {
 		s := serveEvents(t, away)
 		next := s.admin("GET", eventsPath, "").want(http.StatusOK).at("next").(string)
 		away.away = true
-		for _, path := range []string{eventsPath, streamPath, streamPath + "?after=" + next} {
+		for _, path := range []string{eventsPath, eventsPath + "?last=5", streamPath, streamPath + "?after=" + next} {
 			s.admin("GET", path, "").want(http.StatusServiceUnavailable).retryAfter()
 		}
 	})
@@ -256,12 +266,17 @@ func (s *slow) Events(ctx context.Context, after string, _ int) (session.Page, e
 	return session.Page{From: after, Next: after}, s.wait(ctx)
 }
 
+// Latest is that of the same.
+func (s *slow) Latest(ctx context.Context, _ string, _ int) (session.Page, error) {
+	return session.Page{From: "0", Next: "0"}, s.wait(ctx)
+}
+
 // Tail is that of an empty log.
 func (s *slow) Tail(ctx context.Context) (string, error) { return "0", s.wait(ctx) }
 
 // TestEventsAreAnsweredInTime asks a store that does not answer, in time that is not real.
 func TestEventsAreAnsweredInTime(t *testing.T) {
-	for _, path := range []string{eventsPath, eventsPath + "?user=alice", streamPath, streamPath + "?after=1"} {
+	for _, path := range []string{eventsPath, eventsPath + "?user=alice", eventsPath + "?last=5", streamPath, streamPath + "?after=1"} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &slow{memory: newMemory(), takes: time.Hour}

@@ -35,7 +35,7 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 		store: store,
 		load:  meter("load"), commit: meter("commit"), attach: meter("attach"), detach: meter("detach"),
 		touch: meter("touch"), push: meter("push"), due: meter("due"), record: meter("record"), events: meter("events"),
-		tail: meter("tail"), forget: meter("forget"),
+		latest: meter("latest"), tail: meter("tail"), forget: meter("forget"),
 		beat: meter("beat"), told: meter("told"), missed: meter("missed"), post: meter("post"),
 	}, nil
 }
@@ -44,7 +44,8 @@ func InstrumentStore(store session.Store, reg prometheus.Registerer) (session.St
 type measured struct {
 	store session.Store
 
-	load, commit, attach, detach, touch, push, due, record, events, tail, forget, beat, told, missed, post meter
+	load, commit, attach, detach, touch, push, due, record meter
+	events, latest, tail, forget, beat, told, missed, post meter
 }
 
 // meter measures the calls of one method.
@@ -110,6 +111,11 @@ func (m *measured) Record(ctx context.Context, key session.Key, events ...sessio
 func (m *measured) Events(ctx context.Context, after string, limit int) (_ session.Page, err error) {
 	defer m.events.done(time.Now(), &err)
 	return m.store.Events(ctx, after, limit)
+}
+
+func (m *measured) Latest(ctx context.Context, before string, limit int) (_ session.Page, err error) {
+	defer m.latest.done(time.Now(), &err)
+	return m.store.Latest(ctx, before, limit)
 }
 
 func (m *measured) Tail(ctx context.Context) (_ string, err error) {

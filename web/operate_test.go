@@ -83,7 +83,7 @@ func TestStoreIsMeasured(t *testing.T) {
 			}
 		}
 	}
-	if len(calls) != 15 || calls["load"] != 1 || calls["commit"] != 1 || calls["attach"] != 0 {
+	if len(calls) != 16 || calls["load"] != 1 || calls["commit"] != 1 || calls["attach"] != 0 {
 		t.Errorf("calls: %v", calls)
 	}
 	if _, err := web.InstrumentStore(store, reg); err == nil {

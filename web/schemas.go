@@ -67,8 +67,7 @@ func (clientTypeShape) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (reasonShape) Schema(huma.Registry) *huma.Schema {
-	return words(session.Superseded, session.Replaced, session.SignedOut, session.EndedByUser, session.EndedByAdmin,
-		session.Idle, session.Lifetime, session.Unknown)
+	return words(append(slices.Clone(session.Reasons), session.Unknown)...)
 }
 
 // Schema implements huma.SchemaProvider.

@@ -44,7 +44,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, errAPIKey)
 		return
 	}
-	q, err := readEventQuery(r, "after", "type", "user")
+	q, err := readEventQuery(r, "after", "type", "user", "reason")
 	if err != nil {
 		s.fail(w, r, err)
 		return

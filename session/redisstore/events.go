@@ -38,13 +38,14 @@ func (s *Store) Events(ctx context.Context, after string, limit int) (session.Pa
 	}
 	// Of all shards together there should be enough, were one of them to have twice as much as the others.
 	count := min(limit/8+8, max(limit, 0)) + 1 // one more, which may be where the reader is
-	found, err := s.stretches(ctx, at, count)
+	found, err := s.stretches(ctx, func(shard int) []any { return []any{"XRANGE", at[shard].start(), "+", count} })
 	if err != nil {
 		return session.Page{}, err
 	}
 	var page session.Page
 	var events []placed
 	for shard := range found {
+		found[shard].cut = len(found[shard].entries) == count && !found[shard].ends()
 		missing := at[shard].locate(found[shard])
 		page.Trimmed = page.Trimmed || missing && after != ""
 		news, err := found[shard].after(at[shard], shard)
@@ -85,7 +86,7 @@ func (s *Store) Events(ctx context.Context, after string, limit int) (session.Pa
 
 // Tail implements session.Log.
 func (s *Store) Tail(ctx context.Context) (string, error) {
-	found, err := s.stretches(ctx, cursor{}, 0)
+	found, err := s.stretches(ctx, func(int) []any { return []any{"XRANGE", "-", "+", 0} })
 	if err != nil {
 		return "", err
 	}
@@ -127,18 +128,19 @@ type stretch struct {
 	cut     bool    // there are more of them
 }
 
-// stretches reads all shards in one round trip, or in two if Redis does not know the script yet.
-func (s *Store) stretches(ctx context.Context, at cursor, count int) (found [session.Shards]stretch, err error) {
+// stretches reads all shards in one round trip, or in two if Redis does not know the script yet. What is asked of each
+// is in the script's words.
+func (s *Store) stretches(ctx context.Context, ask func(shard int) []any) (found [session.Shards]stretch, err error) {
 	var cmds [session.Shards]*redis.Cmd
 	keys := func(shard int) []string { return []string{s.shards[shard].events} }
 	pipeline := s.client.Pipeline()
 	for shard := range cmds {
-		cmds[shard] = evalsha(ctx, eventsScript, keys(shard), []any{at[shard].start(), count})
+		cmds[shard] = evalsha(ctx, eventsScript, keys(shard), ask(shard))
 		pipeline.Process(ctx, cmds[shard])
 	}
 	if _, err := pipeline.Exec(ctx); redis.HasErrorPrefix(err, "NOSCRIPT") {
 		for shard := range cmds {
-			cmds[shard] = eventsScript.Eval(ctx, pipeline, keys(shard), at[shard].start(), count)
+			cmds[shard] = eventsScript.Eval(ctx, pipeline, keys(shard), ask(shard)...)
 		}
 		pipeline.Exec(ctx) // each command keeps its own error
 	}
@@ -147,14 +149,14 @@ func (s *Store) stretches(ctx context.Context, at cursor, count int) (found [ses
 		if err != nil {
 			return found, unavailable(err)
 		}
-		if found[shard], err = readStretch(reply, count); err != nil {
+		if found[shard], err = readStretch(reply); err != nil {
 			return found, fmt.Errorf("redis: events of shard %d: %w", shard, err)
 		}
 	}
 	return found, nil
 }
 
-func readStretch(reply []any, count int) (f stretch, err error) {
+func readStretch(reply []any) (f stretch, err error) {
 	if len(reply) != 4 {
 		return f, fmt.Errorf("a reply of %d parts", len(reply))
 	}
@@ -185,9 +187,13 @@ func readStretch(reply []any, count int) (f stretch, err error) {
 		}
 		f.entries = append(f.entries, e)
 	}
-	n := len(f.entries)
-	f.cut = n > 0 && n == count && f.entries[n-1].entryID != f.last
 	return f, nil
+}
+
+// ends reports whether the entries are up to the stream's end.
+func (f stretch) ends() bool {
+	n := len(f.entries)
+	return n == 0 || f.entries[n-1].entryID == f.last
 }
 
 // end returns the spot of a reader who has read all.

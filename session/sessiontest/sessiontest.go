@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Reports", reportCases},
 		{"Events", eventCases},
 		{"Log", logCases},
+		{"Latest", latestCases},
 		{"Leases", leaseCases},
 		{"Races", raceCases},
 		{"Ledger", ledgerCases},

@@ -111,19 +111,7 @@ func (s *Store) readEvents(from int64, limit int) (page session.Page, newest int
 		return session.Page{}, 0, err
 	}
 	var oldest int64
-	found, err := collect(rows, func() (*session.Event, error) {
-		var id sql.NullInt64
-		var user, body []byte
-		if err := rows.Scan(&oldest, &newest, &id, &user, &body); err != nil || !id.Valid {
-			return nil, err
-		}
-		e := new(session.Event)
-		if err := json.Unmarshal(body, e); err != nil {
-			return nil, fmt.Errorf("event %d: %w", id.Int64, err)
-		}
-		e.ID, e.User = strconv.FormatInt(id.Int64, 10), string(user)
-		return e, nil
-	})
+	found, err := collect(rows, func() (*session.Event, error) { return scanEvent(rows, &oldest, &newest) })
 	if err != nil {
 		return session.Page{}, 0, err
 	}
@@ -145,6 +133,22 @@ func (s *Store) readEvents(from int64, limit int) (page session.Page, newest int
 		}
 	}
 	return page, newest, nil
+}
+
+// scanEvent reads a row: where the log begins and ends, as the query has it, and then the ID, the user and the body of
+// an event, or nothing.
+func scanEvent(rows *sql.Rows, ends ...any) (*session.Event, error) {
+	var id sql.NullInt64
+	var user, body []byte
+	if err := rows.Scan(append(ends, &id, &user, &body)...); err != nil || !id.Valid {
+		return nil, err
+	}
+	e := new(session.Event)
+	if err := json.Unmarshal(body, e); err != nil {
+		return nil, fmt.Errorf("event %d: %w", id.Int64, err)
+	}
+	e.ID, e.User = strconv.FormatInt(id.Int64, 10), string(user)
+	return e, nil
 }
 
 // Tail implements [session.Log].

@@ -13,7 +13,7 @@ const readers = 4
 type reader struct {
 	db                                *sql.DB
 	account, due, purge, events, tail *sql.Stmt
-	facts                             *sql.Stmt
+	facts, latest                     *sql.Stmt
 	outbox                            outboxReader
 }
 
@@ -31,6 +31,7 @@ func newReader(dsn string) (*reader, error) {
 		&r.purge:   selectPurge,
 		&r.events:  selectEvents,
 		&r.tail:    selectTail,
+		&r.latest:  selectLatest,
 		&r.facts:   selectFacts,
 
 		&r.outbox.gathered:   selectGathered,

@@ -1,0 +1,90 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/sessionhub/sessionhub/session"
+)
+
+func TestLastEvents(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store session.Store) {
+		s := serveEvents(t, store)
+		last := func(query string, want int) *reply {
+			t.Helper()
+			return s.admin("GET", eventsPath+"?last="+query, "").want(http.StatusOK).length(want, "events").
+				has(false, "more").has(false, "trimmed")
+		}
+		none := last("10", 0).has(nil, "earlier")
+		for i := range 260 {
+			fail(t, store, fmt.Sprint("user ", i%20), i, 1)
+		}
+		for i, size := range []int{1, 7, 100, 259} {
+			r := last(fmt.Sprint(size), size).has(true, "earlier")
+			if i > 1 {
+				continue
+			}
+			// Nothing that comes later is missed, and nothing comes twice.
+			fail(t, store, "bob", i, 1)
+			s.admin("GET", eventsPath+"?after="+url.QueryEscape(r.at("next").(string)), "").length(1, "events").
+				has("bob", "events", 0, "user").has(fmt.Sprint(i), "events", 0, "by", "ip")
+		}
+		last("1000", 262).has(nil, "earlier")
+		s.admin("GET", eventsPath+"?limit=1000&after="+url.QueryEscape(none.at("next").(string)), "").length(262, "events")
+
+		mine := last("5&user=user+7", 5).has(true, "earlier")
+		for i, want := range []string{"167", "187", "207", "227", "247"} {
+			mine.has("user 7", "events", i, "user").has(want, "events", i, "by", "ip")
+		}
+		last("13&user=user+7", 13).has(true, "earlier").has("7", "events", 0, "by", "ip") // of others
+		last("14&user=user+7", 13).has(nil, "earlier")
+		last("5&type=session.created", 0).has(nil, "earlier")
+	})
+}
+
+// TestLastEventsLookBackSoFar has what is asked for lie further back than is looked at for one answer.
+func TestLastEventsLookBackSoFar(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store session.Store) {
+		s := serveEvents(t, store)
+		fail(t, store, "alice", 0, 1)
+		for i := range 9 {
+			fail(t, store, "bob", 1000*i, 1000)
+		}
+		s.admin("GET", eventsPath+"?last=5&user=alice", "").length(0, "events").has(true, "earlier")
+		s.admin("GET", eventsPath+"?last=1000&user=bob", "").length(1000, "events").has(true, "earlier")
+	})
+}
+
+func TestEventsByReason(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store session.Store) {
+		s := serveEvents(t, store)
+		start := s.admin("GET", eventsPath+"?last=1", "").at("next").(string)
+		for range 3 {
+			s.open("alice")
+		}
+		s.admin("DELETE", "/v1/admin/users/alice/sessions", "").want(http.StatusOK)
+		for reason, want := range map[string]int{"superseded": 2, "ended_by_admin": 1, "idle": 0} {
+			for _, query := range []string{"?last=10", "?type=session.ended"} {
+				r := s.admin("GET", eventsPath+query+"&reason="+reason, "").want(http.StatusOK).length(want, "events")
+				for i := range want {
+					r.has(reason, "events", i, "reason").has("session.ended", "events", i, "type")
+				}
+			}
+		}
+		live := s.source("?reason=ended_by_admin&after="+url.QueryEscape(start), nil)
+		if e := live.next(); e["reason"] != "ended_by_admin" {
+			t.Errorf("the stream begins with %v", e)
+		}
+	})
+}
+
+func TestLastEventsRefused(t *testing.T) {
+	s := newSite(t)
+	for _, query := range []string{"last=0", "last=1001", "last=many", "last=", "last=5&after=1", "last=5&limit=5",
+		"last=5&after="} {
+		s.admin("GET", eventsPath+"?"+query, "").want(http.StatusUnprocessableEntity).has("last", "errors", 0, "field")
+	}
+	s.admin("GET", streamPath+"?last=5", "").want(http.StatusUnprocessableEntity).has("last", "errors", 0, "field")
+}
