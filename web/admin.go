@@ -141,9 +141,13 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 		return nil, err
 	}
 	a, _ := snap.Account.Expire(snap.Now)
+	routes := make(map[session.ID]session.Routes, len(snap.Routes))
+	for _, route := range snap.Routes {
+		routes[route.Session] = append(routes[route.Session], route)
+	}
 	list := &adminList{Sessions: make([]adminSession, len(a.Live))}
 	for i, live := range a.Live {
-		list.Sessions[i] = viewAdmin(user, live, snap.Routes)
+		list.Sessions[i] = viewAdmin(user, live, routes[live.ID])
 	}
 	if withEnded {
 		ended := make([]endedSession, len(a.Ended))
@@ -159,6 +163,7 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 	return list, nil
 }
 
+// viewAdmin shows a live session as operators see it, with the routes to it.
 func viewAdmin(user string, live session.Session, routes session.Routes) adminSession {
 	v := adminSession{
 		View:        viewWhole(user, live, routes.Connections(live.ID) > 0),
@@ -166,7 +171,7 @@ func viewAdmin(user string, live session.Session, routes session.Routes) adminSe
 		Instances:   []connectedTo{},
 	}
 	for _, route := range routes {
-		if route.Session == live.ID && route.Connections > 0 {
+		if route.Connections > 0 {
 			v.Instances = append(v.Instances, connectedTo{ID: route.Instance, Connections: route.Connections})
 		}
 	}

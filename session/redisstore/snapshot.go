@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,7 +92,7 @@ func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value stri
 	if !ok {
 		return
 	}
-	live := slices.IndexFunc(snap.Account.Live, func(s session.Session) bool { return s.ID == id })
+	live := session.Index(snap.Account.Live, id)
 	switch {
 	case sort == "a" && live >= 0:
 		if at := parseMillis(value); at.After(snap.Account.Live[live].LastActiveAt) {

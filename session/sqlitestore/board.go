@@ -86,7 +86,7 @@ func (b *board) addTo(snap *session.Snapshot, key session.Key) {
 }
 
 func live(a session.Account, id session.ID) bool {
-	return slices.ContainsFunc(a.Live, func(s session.Session) bool { return s.ID == id })
+	return session.Index(a.Live, id) >= 0
 }
 
 // put records a route, unless there is a newer one.
@@ -142,7 +142,7 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 		b.forgetLocked(key, s.ID)
 	}
 	b.setLocked(key, slices.DeleteFunc(b.routes[key], func(r session.Route) bool {
-		gone := slices.ContainsFunc(ended, func(s session.Session) bool { return s.ID == r.Session })
+		gone := session.Index(ended, r.Session) >= 0
 		if gone {
 			messages[r.Instance] = nil
 			told = append(told, r)
