@@ -151,11 +151,16 @@ func (s *clockSite) stream(after string) net.Conn {
 	return s.ask("/v1/admin/events/stream?after="+after, clockKey)
 }
 
-// ask sends a request on a connection of its own.
+// ask sends a request with a token or a key, on a connection of its own.
 func (s *clockSite) ask(path, secret string) net.Conn {
+	return s.askWith(path, "Authorization: Bearer "+secret)
+}
+
+// askWith sends a request with a header.
+func (s *clockSite) askWith(path, header string) net.Conn {
 	ours, theirs := net.Pipe()
 	s.listener.conns <- ours
-	_, err := io.WriteString(theirs, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+secret+"\r\n\r\n")
+	_, err := io.WriteString(theirs, "GET "+path+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n")
 	if err != nil {
 		s.Fatal(err)
 	}
