@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"runtime/metrics"
 	"time"
@@ -54,7 +55,7 @@ func (l *load) look(now time.Duration) (cpu float64, memory uint64) {
 	}
 	l.cpu = spent
 	if now > before.at {
-		cpu = max(0, spent-before.cpu) / (now - before.at).Seconds()
+		cpu = math.Round(1000*max(0, spent-before.cpu)/(now-before.at).Seconds()) / 1000
 	}
 	return cpu, memory
 }

@@ -31,7 +31,15 @@ func TestStatsAndInstances(t *testing.T) {
 	s.do("GET", "/readyz", "").want(http.StatusOK).has("ok", "status")
 	s.admin("GET", "/v1/admin/stats", "").want(http.StatusOK).has(1.0, "instances").has(0.0, "connections")
 	s.admin("GET", "/v1/admin/instances", "").want(http.StatusOK).length(1, "instances").
-		has("here", "instances", 0, "id").has("test", "instances", 0, "version").has(0.0, "instances", 0, "connections")
+		has("here", "instances", 0, "id").has("test", "instances", 0, "version").has(0.0, "instances", 0, "connections").
+		has("ready", "instances", 0, "state").has(nil, "instances", 0, "detail").has(0.0, "instances", 0, "max_connections").
+		length(12, "instances", 0, "notice_ms", "le")
+	history := s.admin("GET", "/v1/admin/stats/history", "").want(http.StatusOK).has(3000.0, "every_ms").
+		has(1.0, "points", 0, "instances").has(false, "points", 0, "continues").has(0.0, "points", 0, "forced")
+	for _, until := range []string{"told", "acked"} {
+		history.length(13, "points", 0, "notice_ms", until)
+		s.admin("GET", "/v1/admin/stats", "").length(13, "notice_ms", until)
+	}
 }
 
 func TestMetrics(t *testing.T) {
