@@ -14,11 +14,12 @@ import (
 	"github.com/sessionhub/sessionhub/web"
 )
 
-// shows waits until the text that can be seen of an element has all the given words.
+// shows waits until an element is to be seen, and its text has all the given words.
 func (w *window) shows(selector string, words ...string) string {
 	w.Helper()
 	for _, text := range words {
-		w.until(`(document.querySelector(%q)?.innerText ?? "").replace(/\s+/g, " ").includes(%q)`, selector, text)
+		w.until(`((e) => e?.checkVisibility() && e.innerText.replace(/\s+/g, " ").includes(%q))(document.querySelector(%q))`,
+			text, selector)
 	}
 	return get(w, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector)))
 }
@@ -205,11 +206,48 @@ func TestPickerKnowsKinds(t *testing.T) {
 	other.shows("#choice", "1 web browser at a time")
 }
 
+// TestPickerIsForEverybody shows a picker of many, with names from anybody, and all other steps that say no.
+func TestPickerIsForEverybody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limited(10, session.Ask, nil))
+	agents := []string{
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 " +
+			"Mobile/15E148 Safari/604.1", firefox, "",
+	}
+	for i, name := range []string{
+		"Alice’s phone", "Firefox on Linux", strings.Repeat("LongName", 16), "<img src=x onerror=alert(1)>",
+		"\u202egnp.exe\u202c", "客厅的平板电脑", "هاتف أليس", "Laptop", "Work", "Kitchen", "TV", "Old phone",
+	} {
+		s.device("alice", name, "web", map[string]any{"user_agent": agents[i%3]})
+	}
+	w := browser(t, s)()
+	w.signInBy("alice", "demo")
+	w.shows("#choice", "Choose 3 to sign out", "Safari 18.5 on iOS 18.5", "gnp.exe", "3 devices will be signed out.")
+	w.accessible(looks[0], looks[3])
+	w.shot("picker-many")
+	w.do(chromedp.Focus("#choice-list li:nth-child(12) input"))
+	if !w.has(`document.activeElement.getBoundingClientRect().bottom <=
+		document.querySelector("#choice .answer").getBoundingClientRect().top`) {
+		t.Error("what has the focus is behind the answer")
+	}
+	s.admin("PUT", aliceLimit, `{"limit":12,"policy":"reject"}`).want(http.StatusOK)
+	w.do(chromedp.Click("#choice-no"))
+	w.signInBy("alice", "demo")
+	w.shows("#refused", "12 devices at a time")
+	w.accessible(looks[0], looks[3])
+	w.shot("refused-many")
+	w.do(chromedp.Click("#refused-back"))
+	w.signInBy("alice", "wrong")
+	w.shows("#problem", "Wrong user name or password.")
+	w.accessible(looks[0], looks[3])
+	w.shot("wrong")
+}
+
 // thousand answers a page's login with a question about as many sessions as there can be, and keeps its answer.
 const thousand = `{
 	const real = fetch, at = "2026-03-09T08:30:00.000Z";
 	const sessions = Array.from({ length: 1000 }, (_, i) => ({ id: "s" + i, ip: "192.0.2.7", connected: i %% 3 === 0,
-		device: { id: "d" + i, name: "Device " + i, kind: "web" }, created_at: at, last_active_at: at }));
+		client: {}, device: { id: "d" + i, name: "Device " + i, kind: "web" }, created_at: at, last_active_at: at }));
 	const question = { limit: 1000, sessions, excess: { sessions: %d }, ticket: "st_x",
 		ticket_expires_at: new Date(Date.now() + 120_000) };
 	window.fetch = async (path, init) => {
@@ -255,7 +293,6 @@ func TestQuestionsEnd(t *testing.T) {
 	}
 	asked()
 	w.script(`{ const now = Date.now; window.late = 100_000; Date.now = () => now() + late; }`)
-	w.shows("#choice-soon", "")
 	w.until(`document.querySelector("#choice-left").textContent.includes("0:1")`)
 	w.script(`late = 130_000`)
 	w.shows("#problem", "That took too long, so nothing was changed. Please sign in again.")

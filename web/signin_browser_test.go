@@ -140,7 +140,8 @@ func TestPageWaitsForTheHub(t *testing.T) {
 	s.faults.gone.Store(true)
 	w.do(chromedp.Reload())
 	w.shows("#away", "No answer from the hub", "cannot look up sessions at the moment", "Next attempt in 0:0")
-	w.see("#away", "away")
+	w.accessible(looks[0], looks[3])
+	w.shot("away")
 	s.faults.gone.Store(false)
 	w.see(live, "by-itself")
 

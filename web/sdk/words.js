@@ -2,7 +2,7 @@
 // them goes past here.
 
 /**
- * @import { Notice } from "./types.d.ts"
+ * @import { Client, Notice } from "./types.d.ts"
  * @typedef {Pick<Notice, "message"> & Partial<Notice>} Ending as it is told, or as much of it as is known
  */
 
@@ -76,6 +76,15 @@ export function ago(at, now = Date.now()) {
  */
 export function deviceName(of, unnamed = "another device") {
   return plain(of?.device?.name) || unnamed;
+}
+
+/**
+ * Says what program a session is on: "Firefox 140 on Android 14", or as much of it as is known.
+ * @param {Partial<Client> | undefined} client
+ */
+export function program({ browser, browser_version, system, system_version } = {}) {
+  const named = [[browser, browser_version], [system, system_version]].map((words) => words.filter(Boolean).join(" "));
+  return plain(named.filter(Boolean).join(" on "));
 }
 
 /**

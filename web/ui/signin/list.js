@@ -1,5 +1,5 @@
 // A list of sessions to look at, or to choose from.
-import { ago, deviceName, plain, when } from "/sdk/words.js";
+import { ago, deviceName, plain, program, when } from "/sdk/words.js";
 import { h } from "../lib/dom.js";
 
 /** @import { Session } from "../../sdk/types.d.ts" */
@@ -49,9 +49,12 @@ export function sessionList(legend, sessions, now, choosing) {
  * @param {Choosing} [choosing]
  */
 function row(session, now, choosing) {
-  const name = h("bdi", { id: `name-${session.id}`, class: "name" }, deviceName(session, "Unnamed device"));
+  const called = deviceName(session, "Unnamed device");
+  const { browser, system } = session.client;
+  const runs = called !== `${browser} on ${system}` && program(session.client); // the name may say so already
+  const name = h("span", { id: `name-${session.id}`, class: "name" }, h("bdi", {}, called));
   const details = h("span", { id: `details-${session.id}`, class: "details" },
-    h("bdi", {}, plain(session.ip) || "address unknown"), " · ",
+    runs && h("bdi", {}, runs), runs && " · ", h("bdi", {}, plain(session.ip) || "address unknown"), " · ",
     h("time", { dateTime: session.last_active_at, title: when(session.last_active_at, "") },
       `last active ${ago(session.last_active_at, now)}`),
     session.connected && h("span", { class: "now" }, h("span", { class: "dot", ariaHidden: "true" }), "Connected now"));
