@@ -70,7 +70,7 @@ func TestFormIsSentOnce(t *testing.T) {
 		t.Error("the form is not one that a password manager fills in")
 	}
 	w.do(chromedp.SendKeys("#username", "alice"), chromedp.SendKeys("#password", "demo"), chromedp.Click("#reveal"))
-	if !w.has(`password.type === "text" && reveal.ariaPressed === "true"`) {
+	if !w.has(`password.type === "text" && reveal.textContent.trim() === "Hide password"`) {
 		t.Error("the password does not show")
 	}
 	w.see("#login", "signin-shown")
@@ -181,6 +181,18 @@ func TestPageNeedsCookiesAndScripts(t *testing.T) {
 	w.signInBy("alice", "demo")
 	w.shows("#problem", "Your browser keeps no cookies")
 	w.see("#problem", "cookies")
+
+	// A script does not arrive.
+	w = open()
+	if _, err := chromedp.Call(w.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{
+		URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/ui/signin/away.js", Block: true}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.do(chromedp.Reload())
+	w.script(`document.getAnimations().forEach((a) => a.finish())`) // ten seconds later
+	w.shows("#loading .late", "Please load the page again.")
+	w.collect()
 
 	w = open()
 	if _, err := chromedp.Call(w.ctx, emulation.SetScriptExecutionDisabled,

@@ -70,10 +70,8 @@ function lift() {
 
 /** @param {boolean} on */
 function reveal(on) {
-  const button = $("reveal");
   $("password").type = on ? "text" : "password";
-  button.ariaPressed = String(on);
-  button.firstElementChild.textContent = on ? "Hide" : "Show";
+  $("reveal").firstElementChild.textContent = on ? "Hide" : "Show";
 }
 
 /**
