@@ -148,34 +148,41 @@ type Identity struct {
 // Verify returns whom an ID token vouches for. The nonce must be the token's own: empty where it has none. It
 // returns a *TokenError if the token is not good, and ErrProvider, wrapped, if that cannot be known before ctx ends.
 func (o *OIDC) Verify(ctx context.Context, token, nonce string) (Identity, error) {
-	verifier, err := o.verifier(ctx, token, "JWT")
+	id, claims, err := o.verify(ctx, token, nonce)
+	if err == nil {
+		id.User, err = o.user(claims)
+	}
 	if err != nil {
 		return Identity{}, err
+	}
+	return id, nil
+}
+
+// verify is Verify but for the user, whom the claims tell of.
+func (o *OIDC) verify(ctx context.Context, token, nonce string) (Identity, claims, error) {
+	verifier, err := o.verifier(ctx, token, "JWT")
+	if err != nil {
+		return Identity{}, nil, err
 	}
 	id, err := verifier.Verify(ctx, token)
 	if err != nil {
-		return Identity{}, unverified(err)
+		return Identity{}, nil, unverified(err)
 	}
 	var claims claims
 	if err := id.Claims(&claims); err != nil {
-		return Identity{}, refused(TokenInvalid, "claims: %w", err)
+		return Identity{}, nil, refused(TokenInvalid, "claims: %w", err)
 	}
 	if err := o.checkIDToken(id, claims, nonce); err != nil {
-		return Identity{}, err
+		return Identity{}, nil, err
 	}
 	keep, err := usableFor(id.IssuedAt, id.Expiry)
 	if err != nil {
-		return Identity{}, err
-	}
-	user, err := o.user(claims)
-	if err != nil {
-		return Identity{}, err
+		return Identity{}, nil, err
 	}
 	return Identity{
-		User:    user,
 		SSO:     session.SSO{Issuer: o.issuer, Subject: id.Subject, ID: claims.text("sid"), VouchedAt: id.IssuedAt.UTC()},
 		Voucher: session.Voucher{Digest: claims.digest(), Keep: keep},
-	}, nil
+	}, claims, nil
 }
 
 // checkIDToken checks what the library leaves to others.

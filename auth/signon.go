@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -108,6 +109,7 @@ func failed(fault SignOnFault, format string, args ...any) error {
 type entrance struct {
 	Page        string   `json:"authorization_endpoint"`
 	Tokens      string   `json:"token_endpoint"`
+	UserInfo    string   `json:"userinfo_endpoint"`
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	NamesItself bool     `json:"authorization_response_iss_parameter_supported"`
 }
@@ -151,7 +153,8 @@ type SignOnAnswer struct {
 }
 
 // Redeem returns whom the provider's answer to a sign-in vouches for, whose state must have been compared. It sends the
-// code to the provider, which takes it once, and verifies the ID token that it gets. It returns a *SignOnError or a
+// code to the provider, which takes it once, verifies the ID token that it gets, and asks for the user where that does
+// not say. It returns a *SignOnError or a
 // *TokenError if that led to nothing, and ErrProvider, wrapped, if it cannot be known before ctx ends.
 func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnAnswer) (Identity, error) {
 	client, known, err := o.client(ctx, back)
@@ -174,7 +177,49 @@ func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnA
 	if idToken == "" {
 		return Identity{}, failed(SignOnSetUp, "the provider answers without an ID token")
 	}
-	return o.Verify(ctx, idToken, s.nonce())
+	id, claims, err := o.verify(ctx, idToken, s.nonce())
+	if err != nil {
+		return Identity{}, err
+	}
+	if id.User, err = o.user(claims); err != nil && known.UserInfo != "" {
+		id.User, err = o.userFromInfo(ctx, known.UserInfo, tokens, id.SSO.Subject)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, nil
+}
+
+// userFromInfo asks the provider's userinfo endpoint for the user, whom some providers do not name in the ID token
+// (OpenID Connect Core 1.0, section 5.3). It must be the same whom the ID token vouches for.
+func (o *OIDC) userFromInfo(ctx context.Context, endpoint string, tokens *oauth2.Token, subject string) (string, error) {
+	if err := checkEndpoint(endpoint); err != nil {
+		return "", failed(SignOnSetUp, "discovery: userinfo_endpoint: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	if err != nil {
+		return "", failed(SignOnSetUp, "discovery: userinfo_endpoint: %w", err)
+	}
+	tokens.SetAuthHeader(request)
+	response, err := o.keys.client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrProvider, err)
+	}
+	defer response.Body.Close()
+	switch status := response.StatusCode; {
+	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
+		return "", fmt.Errorf("%w: its userinfo endpoint answers %s", ErrProvider, response.Status)
+	case status != http.StatusOK:
+		return "", failed(SignOnSetUp, "the provider's userinfo endpoint answers %s", response.Status)
+	}
+	var info claims
+	if err := json.NewDecoder(response.Body).Decode(&info); err != nil {
+		return "", failed(SignOnSetUp, "what the userinfo endpoint answers is no JSON object: %w", err)
+	}
+	if info.text("sub") != subject {
+		return "", refused(TokenInvalid, "the userinfo endpoint tells of somebody else")
+	}
+	return o.user(info)
 }
 
 // client returns the hub as the provider's client, and what is known of that.

@@ -33,7 +33,8 @@ type Options struct {
 	// Passwords checks who signs in by password; nil lets nobody. Its context ends after some 1.2 seconds, by when
 	// a password must have had its turn: after that, Verify should take no longer than it must.
 	Passwords auth.Passwords
-	// OIDC verifies the tokens of an OpenID provider; nil lets nobody sign in by one. The hub does not close it.
+	// OIDC signs users in at an OpenID provider; nil lets nobody sign in by one. The provider sends browsers back to
+	// /sign-in. The hub does not close it.
 	OIDC *auth.OIDC
 	// APIKeys are those of apps and operators; nil lets nobody use the admin API.
 	APIKeys *auth.APIKeys

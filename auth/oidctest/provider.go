@@ -26,6 +26,7 @@ const (
 	ClientID       = "session-hub" // the audience of its tokens
 	ClientSecret   = "the-client's-secret"
 	PublicClientID = "session-hub-public"
+	QuietClientID  = "session-hub-quiet" // public too; its ID tokens say nothing that the userinfo endpoint would
 )
 
 const (

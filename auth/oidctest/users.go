@@ -26,10 +26,13 @@ type users struct {
 func newUsers(tb testing.TB) *users {
 	secret := storage.WebClient(ClientID, ClientSecret, callback)
 	public := storage.NativeClient(PublicClientID, "http://localhost/sign-in")
-	known := map[string]*storage.Client{ClientID: secret, PublicClientID: public}
+	quiet := storage.NativeClient(QuietClientID, "http://localhost/sign-in")
+	known := map[string]*storage.Client{ClientID: secret, PublicClientID: public, QuietClientID: quiet}
 	return &users{
-		Storage:  storage.NewStorageWithClients(directory{}, known),
-		clients:  map[string]op.Client{ClientID: talkative{secret}, PublicClientID: talkative{public}},
+		Storage: storage.NewStorageWithClients(directory{}, known),
+		clients: map[string]op.Client{
+			ClientID: talkative{anywhere{secret}}, PublicClientID: talkative{anywhere{public}}, QuietClientID: anywhere{quiet},
+		},
 		keys:     []*signingKey{newKey(tb, jose.RS256)},
 		sessions: make(map[string]string),
 	}
@@ -51,18 +54,21 @@ func (directory) GetUserByUsername(name string) *storage.User {
 
 func (directory) ExampleClientID() string { return storage.ServiceUserID }
 
-// talkative is a client that gets all claims in the ID token, and is at any port of loopback.
-type talkative struct{ *storage.Client }
+// talkative is a client that gets all claims in the ID token.
+type talkative struct{ anywhere }
 
 func (talkative) IDTokenUserinfoClaimsAssertion() bool { return true }
 
+// anywhere is a client at any port of loopback.
+type anywhere struct{ *storage.Client }
+
 // RedirectURIGlobs implements op.HasRedirectGlobs.
-func (talkative) RedirectURIGlobs() []string {
+func (anywhere) RedirectURIGlobs() []string {
 	return []string{"http://127.0.0.1:*/sign-in", "http://localhost:*/sign-in"}
 }
 
 // PostLogoutRedirectURIGlobs implements op.HasRedirectGlobs.
-func (talkative) PostLogoutRedirectURIGlobs() []string { return nil }
+func (anywhere) PostLogoutRedirectURIGlobs() []string { return nil }
 
 // GetClientByClientID implements op.Storage.
 func (u *users) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
