@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,8 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	keys, err := auth.NewAPIKeys()
+	key := rand.Text() // of this run alone
+	keys, err := auth.NewAPIKeys(key)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := welcome(std.out, "http://"+listener.Addr().String()); err != nil {
+	if err := welcome(std.out, "http://"+listener.Addr().String(), key); err != nil {
 		return err
 	}
 	return n.run(ctx, listener)
@@ -79,16 +81,21 @@ func (c *demoCommand) listen(ctx context.Context) (net.Listener, error) {
 	return config.Listen(ctx, "tcp", c.Listen)
 }
 
-func welcome(w io.Writer, address string) error {
+// welcome says what to do with the demo, and what there is to see.
+func welcome(w io.Writer, address, key string) error {
 	_, err := fmt.Fprintf(w, `
-  Session Hub, the demo:  %s
+  Session Hub, the demo:  %[1]s
 
   1. Open it and sign in as alice (or bob), password demo.
   2. Open it again in another browser or a private window, and sign in as the same user.
   3. Watch the first window: it is told at once, and does not come back.
 
+  What a user sees of their own sessions:  %[1]s/devices
+  What an operator sees of all of them:    %[1]s/admin
+  The operator's API key, for this run:    %[2]s
+
   The sessions are forgotten when you stop it with Ctrl-C.
 
-`, address)
+`, address, key)
 	return err
 }

@@ -28,6 +28,17 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the page: %d, %v\n%s", resp.StatusCode, err, page)
 	}
 
+	said := demo.await(t, "API key")
+	key := said[strings.LastIndex(said, " ")+1:]
+	stats, err := http.NewRequest(http.MethodGet, base+"/v1/admin/stats", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats.Header.Set("Authorization", "Bearer "+key)
+	if resp, err := http.DefaultClient.Do(stats); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("with the key that it prints, %q: %v, %v", key, resp, err)
+	}
+
 	login := map[string]any{"username": "alice", "password": "demo"}
 	status, first := call(t, http.DefaultClient, http.MethodPost, base+"/v1/login", login)
 	if status != http.StatusCreated {
