@@ -3,7 +3,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help test lint sdk unit bench build docker tools
+.PHONY: help test lint sdk unit bench build pictures docker tools
 
 help:
 	@echo "make test    lint, then every test, with real Redis servers, proxies and a browser"
@@ -11,6 +11,7 @@ help:
 	@echo "make sdk     the browser SDK: its types, and its tests under Node"
 	@echo "make bench   the hub under load: connections, then logins that evict"
 	@echo "make build   bin/hub, one static program"
+	@echo "make pictures  those of the README, taken of the app in examples/spa"
 	@echo "make docker  the image sessionhub"
 
 test: tools lint sdk unit
@@ -43,6 +44,10 @@ bench: build tools
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/hub ./cmd/hub
+
+# What people see has changed: take the README's pictures anew, and look at them.
+pictures: tools
+	go run ./docs/images
 
 docker:
 	docker build --build-arg VERSION=$(VERSION) -t sessionhub .
