@@ -187,6 +187,13 @@ func (v *visitor) sees(condition string) {
 	}
 }
 
+// chooses presses a button of the notice.
+func (v *visitor) chooses(label string) {
+	v.Helper()
+	v.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`[...document.getElementById("notice").shadowRoot
+		.querySelectorAll("button")].find((button) => button.textContent === %q).click()`, label)))
+}
+
 // asks has the page ask the app's API, and returns the status of the answer.
 func (v *visitor) asks() int {
 	v.Helper()
@@ -222,7 +229,8 @@ func (v *visitor) picture(name string) {
 	}
 }
 
-// TestExample uses the example as its README says: two browsers sign in as one user, who may be at one.
+// TestExample uses the example as its README says: two browsers sign in as one user, who may be at one, and in the end
+// one says that the other was not them.
 func TestExample(t *testing.T) {
 	t.Parallel()
 	front := startExample(t)
@@ -251,13 +259,23 @@ func TestExample(t *testing.T) {
 		t.Errorf("the API answers %d to who is signed out", status)
 	}
 
-	first.do(chromedp.Evaluate[chromedp.Void](`[...document.getElementById("notice").shadowRoot.querySelectorAll("button")]
-		.find((button) => button.textContent === "Sign in again").click()`))
+	first.chooses("Sign in again")
 	first.sees(`location.pathname === "/sign-in" && $("again").checkVisibility()`)
 	first.do(chromedp.Click("#again"))
 	first.signIn()
 	first.sees(`$("notes").textContent === "buy milk"`)
 	second.sees(`$("state").textContent === "Signed out" && notice !== null`)
+
+	second.chooses("It was not me")
+	second.sees(`notice.querySelector("[type=password]")`)
+	second.do(chromedp.Evaluate[chromedp.Void](`(() => { const field = document.getElementById("notice").shadowRoot
+		.querySelector("[type=password]"); field.value = "correct horse"; field.form.requestSubmit(); })()`))
+	second.sees(`notice.textContent.includes("It has been signed out")`)
+	second.picture("spa-reported-narrow-dark")
+	first.sees(`$("state").textContent === "Signed out" && notice.textContent.includes("ended the session here")`)
+	if status := first.asks(); status != http.StatusUnauthorized {
+		t.Errorf("the API answers %d to who was reported", status)
+	}
 
 	// Nobody gets past the gate by a header, and the operator's API is not for browsers.
 	for path, want := range map[string]int{"/api/notes": http.StatusUnauthorized, "/v1/admin/stats": http.StatusNotFound,
