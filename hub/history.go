@@ -32,12 +32,18 @@ func (h *Hub) History() []Point {
 	return slices.Clone(h.history)
 }
 
-// noteLocked adds a point for the instances that live, in the place of the oldest if there are enough.
+// noteLocked adds a point for the instances that live, in the place of the oldest if there are enough; but none for a
+// beat that came early, as in so short a time little happens, and looks like much.
 func (h *Hub) noteLocked(at time.Time, alive []session.Instance) {
-	if len(h.history) == historyPoints {
+	n := len(h.history)
+	if n > 0 && at.Sub(h.history[n-1].At).Abs() < HistoryEvery/2 {
+		return
+	}
+	point := Point{At: at, Continues: h.continuesLocked(alive), Totals: session.Total(alive)}
+	if n == historyPoints {
 		h.history = slices.Delete(h.history, 0, 1)
 	}
-	h.history = append(h.history, Point{At: at, Continues: h.continuesLocked(alive), Totals: session.Total(alive)})
+	h.history, h.noted = append(h.history, point), alive
 }
 
 // continuesLocked reports whether the counters of these instances go on from the last point.
@@ -49,14 +55,14 @@ func (h *Hub) continuesLocked(alive []session.Instance) bool {
 	lives := func(in []session.Instance, id string) bool {
 		return slices.ContainsFunc(in, func(i session.Instance) bool { return i.ID == id })
 	}
-	for _, before := range h.alive {
+	for _, before := range h.noted {
 		if !lives(alive, before.ID) {
 			return false
 		}
 	}
 	for _, now := range alive {
 		// Its start is told by its own clock, which need not agree with the store's to the second.
-		if !lives(h.alive, now.ID) && now.StartedAt.Before(last.Add(-beatEvery)) {
+		if !lives(h.noted, now.ID) && now.StartedAt.Before(last.Add(-beatEvery)) {
 			return false
 		}
 	}

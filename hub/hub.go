@@ -80,6 +80,7 @@ type Hub struct {
 	alive    []session.Instance      // guarded by mu: as of the last beat
 	beatAt   time.Duration           // guarded by mu: the last good beat
 	history  []Point                 // guarded by mu: oldest first
+	noted    []session.Instance      // guarded by mu: those of the last point
 
 	joins     atomic.Int64 // how often the inbox has subscribed
 	sweepFrom atomic.Int64 // since the start, in ns: when to expire accounts again

@@ -55,6 +55,7 @@ func (h *Hub) keepLease(ctx context.Context) {
 		if first && err == nil {
 			first = false
 			close(h.leased)
+			continue // the first beat had to find the way, and so says little of the store's clock
 		}
 		select {
 		case <-ctx.Done():
