@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -70,8 +71,7 @@ func siege(w *window, s *site) *besieged {
 	return b
 }
 
-// holds checks that the page is still what it should be, wide and narrow, and that its policy would stop what its
-// scripts let through.
+// holds checks that the page is still what it should be, wide and narrow, and safe.
 func (b *besieged) holds(name string) {
 	b.Helper()
 	b.script("window.accessible = %s;0", accessibleScript)
@@ -84,6 +84,12 @@ func (b *besieged) holds(name string) {
 	b.script("delete window.accessible; scrollTo(0, 0)")
 	b.do(usual)
 	b.shot("hostile-" + name)
+	b.safe(name)
+}
+
+// safe checks that nothing ran, and nothing forbidden was tried, and that the policy would stop what scripts let through.
+func (b *besieged) safe(name string) {
+	b.Helper()
 	if got := get(b.window, chromedp.Evaluate[[]string]("[...forbidden, ...Array(ran).fill('it ran')]")); len(got) > 0 {
 		b.Errorf("%s: %q", name, got)
 	}
@@ -242,6 +248,36 @@ func TestHostileTextOnTheSignInPage(t *testing.T) {
 		encode(map[string]any{"message": strings.ToValidUTF8(strings.Join(hostileTexts, " ")[:480], "")})).want(http.StatusOK)
 	b.do(chromedp.WaitVisible(endedText))
 	b.holds("ended")
+}
+
+// nasty are the texts that do most, one of each sort.
+var nasty = []string{
+	hostileUser, hostileTexts[2], strings.Repeat("W", 128), "Z" + strings.Repeat("\u0301", 60), "\u202egnp.exe\u2066\nחדש", "\u3164\u2800",
+}
+
+func TestHostileTextInTheNotice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, withNotice)
+	b := siege(browser(t, s)(), s)
+	for i, name := range nasty {
+		b.do(chromedp.Navigate(s.server.URL))
+		s.noticed(b.window, s.openOn("alice", name))
+		s.openOn("alice", nasty[len(nasty)-1-i])
+		b.says("You were signed out here")
+		b.holds(fmt.Sprint("notice-", i))
+	}
+}
+
+func TestHostileAddressesOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := siege(browser(t, s)(), s)
+	for _, at := range []string{
+		"/docs?x=%3Cscript%3Eran++%3C/script%3E#%22%3E%3Cimg%20src=x%20onerror=ran++%3E", "/problems/%3Csvg%20onload=ran++%3E",
+	} {
+		b.do(chromedp.Navigate(s.server.URL + at))
+		b.safe(at)
+	}
 }
 
 // TestHostileTextOnTheWay checks what becomes of texts of headers, and of those that are too long for a field.

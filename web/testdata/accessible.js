@@ -106,12 +106,14 @@
     return e.getBoundingClientRect().width > 1 && contrast(over(rgb(edge), behind), behind) < 3;
   }).map((e) => `the edge is hard to see: ${name(e)}`);
 
-  /** What is to be clicked, and lies under something else when it is scrolled to. */
-  const covered = () => everything().filter((e) => {
+  /** What is to be clicked, and lies under something else when it is scrolled to. Behind a modal dialog nothing is. */
+  const covered = () => everything().filter((e, _, all) => {
+    const modal = all.find((other) => other.matches(":modal"));
     if (!e.matches("a[href], button, input, select, textarea, summary") || !seen(e) || e.disabled) return false;
+    if (modal && !inside(e, modal)) return false;
     e.scrollIntoView({ block: "center", behavior: "instant" });
     const r = e.getClientRects()[0];
-    if (!r || r.width <= 1 || e.closest("[inert]")) return false;
+    if (!r || r.width <= 1 || r.right <= 0 || e.closest("[inert]")) return false;
     const top = at(r.left + r.width / 2, r.top + r.height / 2);
     return !inside(top, e) && ![...(e.labels ?? [])].some((l) => inside(top, l));
   }).map((e) => `under something else: ${name(e)}`);
@@ -149,7 +151,8 @@
         const rects = range.getClientRects();
         if (rects.length !== 1) continue; // hidden, or on two lines
         const now = { of, own, rect: rects[0], letters: /^[A-Za-z0-9]/.test(word), text: text.data.slice(0, 60) };
-        const beside = last?.of === of && last.rect.top < now.rect.bottom && now.rect.top < last.rect.bottom;
+        const middle = (now.rect.top + now.rect.bottom) / 2;
+        const beside = last?.of === of && last.rect.top < middle && middle < last.rect.bottom;
         // Letters from right to left turn what they share an isolate with, and may.
         const may = last?.own === own && last?.own?.localName === "bdi" && !(last.letters && now.letters);
         if (beside && !may && now.rect.left < last.rect.left - 1) wrong.push(`goes left after ${last.text}: ${now.text}`);
