@@ -268,6 +268,21 @@ func TestHostileTextInTheNotice(t *testing.T) {
 	}
 }
 
+func TestHostileTextOnTheDevicesPage(t *testing.T) {
+	t.Parallel()
+	s := hostileSite(t)
+	s.as(hostileUser, "evict", -1)
+	b := siege(browser(t, s)(), s)
+	b.do(chromedp.Navigate(s.server.URL + "/devices"))
+	b.signInBy(hostileUser, "demo")
+	b.until(`location.pathname === "/devices" && document.querySelector("#own .card") !== null`)
+	s.fillWith(hostileUser, hostileTexts)
+	b.until(`document.querySelectorAll("#others .card").length > 0`)
+	b.script(`document.dispatchEvent(new Event("visibilitychange"))`)
+	b.shows("#count", fmt.Sprint(len(hostileTexts)+1)+" devices")
+	b.holds("devices")
+}
+
 func TestHostileAddressesOfTheDocuments(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
