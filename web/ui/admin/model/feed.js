@@ -1,0 +1,197 @@
+// The event log, live: what was last, what comes, and, if asked for, what was before. Each event is there once, and
+// the order is the hub's.
+import { NoAnswer } from "./link.js";
+
+/** @import { Link } from "./link.js" */
+/** @import { Actor, Device, Reason } from "../../../sdk/types.d.ts" */
+
+/**
+ * A session as it was at the time of an event.
+ * @typedef {{ id: string, device: Device, ip: string, user_agent: string, created_at: string, last_active_at: string,
+ *   client?: Record<string, string>, attributes?: Record<string, string> }} EventSession
+ */
+/**
+ * Something that happened.
+ * @typedef {{ id: string, type: string, at: string, user: string, session: EventSession | null, reason?: Reason,
+ *   by?: Actor }} Event
+ */
+
+/** The types of event that there are. */
+export const TYPES = ["session.created", "session.ended", "login.failed", "login.rejected", "login.challenged"];
+
+/** The most events that a feed keeps. */
+export const MOST = 10_000;
+
+/** How many events the hub gives at a time. */
+const PAGE = 1_000;
+
+/** How long, in ms, events are gathered before they are shown, and how long at most until a broken feed is mended. */
+const GATHER = 100;
+const RETRY = 4_000;
+
+/** Follows the log, or the part of it that is of one user or type. */
+export class Feed {
+  /** Newest first. It is replaced, and never changed. @type {Event[]} */
+  events = [];
+  /** @type {"loading" | "live" | "waiting"} */
+  state = "loading";
+  /** Whether events are missing that are no longer kept. */
+  trimmed = false;
+  /** Whether there may be older ones to read. */
+  older = false;
+
+  #link;
+  #query;
+  #changed;
+  /** The place in the log after the last event that has come. */
+  #at = "";
+  /** @type {EventSource | undefined} */
+  #source;
+  /** Newest last: what has come and is not shown yet. @type {Event[]} */
+  #fresh = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #gathering;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #mending;
+  #open = true;
+  #name;
+
+  /**
+   * @param {Link} link
+   * @param {{ user?: string, type?: string }} only
+   * @param {(came: Event[]) => void} changed is called with the events that are new, newest first, if there are any
+   */
+  constructor(link, only, changed) {
+    this.#link = link;
+    this.#changed = changed;
+    this.#query = new URLSearchParams(Object.entries(only).filter(([, value]) => value));
+    this.#name = `feed ${this.#query}`;
+    this.#begin();
+  }
+
+  /** Ends it. */
+  close() {
+    this.#open = false;
+    this.#source?.close();
+    clearTimeout(this.#gathering);
+    clearTimeout(this.#mending);
+    this.#link.forget(this.#name);
+  }
+
+  /** Begins the stream anew: the one there is may hang, now that the hub is there again. */
+  refresh() {
+    if (this.#source) this.#listen();
+    else if (this.#mending !== undefined) this.#begin();
+  }
+
+  /**
+   * Reads the log from its beginning up to what is known, and keeps the newest there is room for. The hub reads
+   * forwards only.
+   * @param {(read: number) => void} progress
+   */
+  async readOlder(progress) {
+    const known = new Set(this.events.map(({ id }) => id));
+    /** @type {Event[]} */
+    let found = [];
+    let after = "";
+    let read = 0;
+    for (let more = true; more && this.#open; ) {
+      const page = await this.#page({ after });
+      const until = page.events.findIndex((/** @type {Event} */ e) => known.has(e.id));
+      read += page.events.length;
+      found = [...found, ...(until < 0 ? page.events : page.events.slice(0, until))].slice(-MOST);
+      progress(read);
+      after = page.next;
+      more = page.more && until < 0;
+    }
+    this.older = false;
+    this.events = [...this.events, ...found.reverse()].slice(0, MOST);
+    this.#changed([]);
+  }
+
+  /** Reads what there is, and then listens. */
+  async #begin() {
+    clearTimeout(this.#mending);
+    this.#mending = undefined;
+    try {
+      if (this.#at === "") {
+        const page = await this.#page({ last: String(PAGE) });
+        this.older = page.earlier ?? page.events.length >= PAGE;
+        this.#add(page);
+      }
+      for (let more = this.state !== "loading"; more; ) {
+        const page = await this.#page({ after: this.#at });
+        this.#add(page);
+        more = page.more && this.#open;
+      }
+      if (this.#open) this.#listen();
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this.#mend();
+    }
+  }
+
+  /** @param {Record<string, string>} place @returns {Promise<any>} a page of the log */
+  async #page(place) {
+    const query = new URLSearchParams([...this.#query, ...Object.entries(place)]);
+    if (!place.last) query.set("limit", String(PAGE));
+    const { body } = await this.#link.ask(this.#name, "GET", `/v1/admin/events?${query}`);
+    return body;
+  }
+
+  /** @param {any} page */
+  #add(page) {
+    if (!this.#open) return;
+    this.#at = page.next;
+    this.trimmed ||= page.trimmed;
+    this.#fresh.push(...page.events);
+    this.#show();
+  }
+
+  #listen() {
+    this.#source?.close();
+    const source = new EventSource(`/v1/admin/events/stream?${new URLSearchParams([...this.#query, ["after", this.#at]])}`);
+    this.#source = source;
+    for (const type of TYPES) {
+      source.addEventListener(type, (message) => {
+        this.#at = message.lastEventId;
+        this.#fresh.push(JSON.parse(message.data));
+        this.#gathering ??= setTimeout(() => this.#show(), GATHER);
+      });
+    }
+    source.addEventListener("log.trimmed", (message) => {
+      this.#at = message.lastEventId;
+      this.trimmed = true;
+    });
+    source.onopen = () => this.#is("live");
+    source.onerror = () => {
+      this.#is("waiting");
+      // A stream that was cut the browser takes up again by itself; one that was refused it gives up.
+      if (source.readyState === EventSource.CLOSED) this.#mend();
+    };
+  }
+
+  /** Begins again in a while, where it was. */
+  #mend() {
+    this.#source?.close();
+    this.#source = undefined;
+    if (!this.#open) return;
+    this.#is(this.#at === "" ? "loading" : "waiting");
+    clearTimeout(this.#mending);
+    this.#mending = setTimeout(() => this.#begin(), RETRY * (0.25 + 0.75 * Math.random()));
+  }
+
+  #show() {
+    this.#gathering = undefined;
+    const fresh = this.#fresh.splice(0).reverse();
+    this.events = [...fresh, ...this.events].slice(0, MOST);
+    this.#changed(fresh);
+  }
+
+  /** @param {Feed["state"]} state */
+  #is(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#changed([]);
+  }
+}

@@ -1,0 +1,114 @@
+// How the dashboard reaches the hub, and how that goes. Everything it asks goes through here, so that one place knows
+// whether the key is good, the hub there, and the store behind it.
+import { call } from "../../lib/api.js";
+
+/** @import { Answer } from "../../lib/api.js" */
+
+/** How long an answer may take, in ms. The hub has given its own up by then. */
+const PATIENCE = 8_000;
+
+/** Where the dashboard's own sign-in is. */
+export const SESSION = "/v1/admin/session";
+
+/**
+ * What stands between the dashboard and the hub, the worst of it, since when in ms since 1970.
+ * @typedef {{ kind: "unreachable" | "store" | "unavailable", detail: string, since: number }} Trouble
+ */
+
+/** No answer that could be used has come. Whoever shows the trouble shows this too. */
+export class NoAnswer extends Error {}
+
+/** The ways to an answer from the hub. */
+export class Link {
+  /** @type {Map<string, Trouble>} by who was asking */
+  #troubles = new Map();
+  /** @type {(() => void)[]} */
+  #listeners = [];
+  /** Whether the hub takes the key that signed in here; undefined is not known yet. @type {boolean | undefined} */
+  admitted;
+
+  /** @param {() => void} listener is called whenever admitted or trouble may have changed */
+  watch(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /** @returns {Trouble | undefined} the worst there is */
+  get trouble() {
+    const all = [...this.#troubles.values()];
+    return all.find((t) => t.kind === "unreachable") ?? all.find((t) => t.kind === "store") ?? all[0];
+  }
+
+  /**
+   * Asks the hub. It throws NoAnswer where the hub is not there or says that it cannot answer now, and where the key
+   * is no longer good; other refusals are answers.
+   * @param {string} who is asking: a trouble lasts until the same one is answered
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<Answer>}
+   */
+  async ask(who, method, path, body) {
+    let answer;
+    try {
+      answer = await call(method, path, body, AbortSignal.timeout(PATIENCE));
+    } catch {
+      this.#meet(who, "unreachable", "");
+      throw new NoAnswer("The hub does not answer.");
+    }
+    for (const [other, trouble] of this.#troubles) {
+      if (trouble.kind === "unreachable") this.#troubles.delete(other);
+    }
+    if (answer.status >= 500) {
+      const store = answer.status === 503 && /store/.test(answer.body.detail ?? "");
+      this.#meet(who, store ? "store" : "unavailable", answer.body.detail ?? "");
+      throw new NoAnswer(answer.body.detail || "The hub cannot answer.");
+    }
+    this.#troubles.delete(who);
+    this.admitted = answer.status !== 401;
+    this.#tell();
+    if (!this.admitted) throw new NoAnswer("You are signed out.");
+    return answer;
+  }
+
+  /**
+   * Signs in with an API key, which is then in a cookie that no page can read. It throws where no answer comes.
+   * @param {string} key
+   * @returns {Promise<Answer>}
+   */
+  async signIn(key) {
+    const answer = await call("POST", SESSION, { api_key: key }, AbortSignal.timeout(PATIENCE));
+    if (answer.status === 201) {
+      this.admitted = true;
+      this.#tell();
+    }
+    return answer;
+  }
+
+  /** Signs out. It throws where that cannot be said to have happened. */
+  async signOut() {
+    await this.ask("session", "DELETE", SESSION);
+    this.admitted = false;
+    this.#troubles.clear();
+    this.#tell();
+  }
+
+  /** Takes back what somebody has met who asks no more. @param {string} who */
+  forget(who) {
+    if (this.#troubles.delete(who)) this.#tell();
+  }
+
+  /**
+   * @param {string} who
+   * @param {Trouble["kind"]} kind
+   * @param {string} detail
+   */
+  #meet(who, kind, detail) {
+    const before = this.#troubles.get(who);
+    this.#troubles.set(who, before?.kind === kind ? before : { kind, detail, since: Date.now() });
+    this.#tell();
+  }
+
+  #tell() {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,42 @@
+// What is known of one row of a list, beside it.
+import { h } from "../../lib/dom.js";
+
+/** A panel that is there while something is shown in it. */
+export class Details {
+  #title = h("h4", { tabIndex: -1 });
+  #content = h("div", {});
+  #leave;
+
+  /** @param {() => void} leave is called when the user closes it */
+  constructor(leave) {
+    this.#leave = leave;
+    /** The panel. */
+    this.element = h("section", { class: "details", hidden: true, ariaLabel: "Details",
+      keydown: (/** @type {KeyboardEvent} */ e) => e.key === "Escape" && this.#close() },
+      h("div", { class: "details-head" }, this.#title,
+        h("button", { type: "button", class: "quiet-button", click: () => this.#close() }, "Close")),
+      this.#content);
+  }
+
+  /**
+   * Shows something, and goes there.
+   * @param {string} title
+   * @param {...Node} content
+   */
+  show(title, ...content) {
+    this.#title.textContent = title;
+    this.#content.replaceChildren(...content);
+    this.element.hidden = false;
+    this.#title.focus();
+  }
+
+  hide() {
+    this.element.hidden = true;
+    this.#content.replaceChildren();
+  }
+
+  #close() {
+    this.hide();
+    this.#leave();
+  }
+}
