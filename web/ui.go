@@ -23,7 +23,7 @@ var uiFiles embed.FS
 
 // uiPages says where the page of each folder is. What else is in the folders is served under /ui/. The page for signing
 // in has two addresses: where the hub shares a host with an app, / is the app's.
-var uiPages = map[string][]string{"signin": {"/", "/sign-in"}, "devices": {"/devices"}}
+var uiPages = map[string][]string{"signin": {"/", "/sign-in"}, "devices": {"/devices"}, "admin": {"/admin"}}
 
 // pagePolicy lets a page run the hub's own files, and talk to its own host, alone. No text becomes a script, whatever
 // a page does with it: nothing may make a trusted type (W3C Trusted Types).
