@@ -16,7 +16,6 @@ import { NoAnswer } from "./link.js";
  * @typedef {Session & Notice & { receipt: { acked_at: string } | null, delivery?: "sent" | "offline",
  *   reported_at?: string | null, client?: Record<string, string> }} EndedSession
  */
-/** @typedef {{ limit: number, limit_by_kind: Record<string, number>, policy: string, own: object }} Limits */
 /** @typedef {{ session: Session, delivery: "sent" | "offline" }} Ended */
 
 /** How often it is looked at who is connected, and how soon after an event, in ms. */
@@ -29,7 +28,7 @@ export class Person {
   sessions = [];
   /** The latest first. @type {EndedSession[]} */
   ended = [];
-  /** @type {Limits | undefined} */
+  /** @type {import("../view/phrases.js").Limits | undefined} */
   limits;
   /** What the hub has against the name; empty is nothing. */
   refused = "";

@@ -31,7 +31,9 @@ import { svg } from "./svg.js";
 const HEIGHT = 148;
 const TOP = 8;
 const BOTTOM = HEIGHT - 22;
-const MINUTES = 120_000;
+/** How far apart the times below are, in ms, and how wide one is in pixels. */
+const APART = [60_000, 120_000, 300_000];
+const LABEL = 66;
 
 /** @param {number} at */
 const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -117,7 +119,8 @@ export class Chart {
       all.append(svg("path", { d: `M${left} ${at}H${this.#width - 6}`, class: mark === marks[0] ? "base" : "grid" }));
       all.append(svg("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, document.createTextNode(this.#kind.tick(mark))));
     }
-    for (const at of moments(since, until, MINUTES)) {
+    const step = APART.find((ms) => x(since + ms) - x(since) >= LABEL) ?? 600_000;
+    for (const at of moments(since, until, step)) {
       if (x(at) < left + 16 || x(at) > this.#width - 22) continue;
       all.append(svg("path", { d: `M${Math.round(x(at)) + 0.5} ${BOTTOM}v4`, class: "base" }));
       all.append(svg("text", { x: x(at), y: HEIGHT - 4, "text-anchor": "middle" }, document.createTextNode(time(at))));

@@ -6,7 +6,7 @@ import { exactly } from "./facts.js";
 import { icon } from "./svg.js";
 
 /** @import { Known, Metrics } from "../model/metrics.js" */
-/** @import { Icon } from "./svg.js" */
+/** @import { Icon } from "./phrases.js" */
 
 /** An instance that has not beaten for so long, in ms, is late. */
 const LATE = 7_000;

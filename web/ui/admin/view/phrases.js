@@ -1,7 +1,7 @@
 // What the hub's own words mean to people. Nothing here comes from outside.
 
-/** @import { Icon } from "./svg.js" */
-/** @import { Limits } from "../model/person.js" */
+/** @typedef {"in" | "out" | "ok" | "wait" | "warn" | "no" | "ask" | "flag"} Icon the name of an icon */
+/** @typedef {{ limit: number, limit_by_kind: Record<string, number>, policy: string, own: object }} Limits */
 
 /** @type {Record<string, string>} */
 const REASONS = {

@@ -17,7 +17,9 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The icons, as paths in a square of 16. */
+/** @import { Icon } from "./phrases.js" */
+
+/** The icons, as paths in a square of 16. @type {Record<Icon, string>} */
 const ICONS = {
   in: "M9 2.5h3.5v11H9M2.5 8h7M7 5.5 9.5 8 7 10.5",
   out: "M7 2.5H3.5v11H7M6.5 8h7M11 5.5 13.5 8 11 10.5",
@@ -28,8 +30,6 @@ const ICONS = {
   ask: "M5.5 6a2.5 2.5 0 1 1 3.5 2.300c-.7.3-1 .8-1 1.700M8 12.5v.2",
   flag: "M4 14.5v-12h8l-2 3 2 3H4",
 };
-
-/** @typedef {keyof typeof ICONS} Icon */
 
 /**
  * Makes an icon that stands beside words which say the same.
