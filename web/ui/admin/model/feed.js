@@ -35,6 +35,8 @@ export class Feed {
   events = [];
   /** @type {"loading" | "live" | "waiting"} */
   state = "loading";
+  /** What the hub has against the query; empty is nothing. */
+  refused = "";
   /** Whether events are missing that are no longer kept. */
   trimmed = false;
   /** Whether there may be older ones to read. */
@@ -127,7 +129,8 @@ export class Feed {
       if (this.#open) this.#listen();
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      this.#mend();
+      if (this.refused) this.#changed([]);
+      else this.#mend();
     }
   }
 
@@ -135,8 +138,10 @@ export class Feed {
   async #page(place) {
     const query = new URLSearchParams([...this.#query, ...Object.entries(place)]);
     if (!place.last) query.set("limit", String(PAGE));
-    const { body } = await this.#link.ask(this.#name, "GET", `/v1/admin/events?${query}`);
-    return body;
+    const { status, body } = await this.#link.ask(this.#name, "GET", `/v1/admin/events?${query}`);
+    if (status === 200) return body;
+    this.refused = `${body.detail || body.title}`;
+    throw new NoAnswer(this.refused);
   }
 
   /** @param {any} page */

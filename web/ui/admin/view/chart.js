@@ -32,8 +32,8 @@ const HEIGHT = 148;
 const TOP = 8;
 const BOTTOM = HEIGHT - 22;
 /** How far apart the times below are, in ms, and how wide one is in pixels. */
-const APART = [60_000, 120_000, 300_000];
-const LABEL = 66;
+const APART = [60_000, 120_000, 180_000, 300_000];
+const LABEL = 74;
 
 /** @param {number} at */
 const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -43,7 +43,7 @@ const exactly = (at) => new Date(at).toLocaleTimeString();
 /** Draws one chart. */
 export class Chart {
   #kind;
-  #value = h("strong", {});
+  #value = h("strong", {}, "–");
   #unit = h("span", {});
   #readout = h("p", { class: "readout", ariaHidden: "true" });
   #drawing = svg("svg", { "aria-hidden": "true", height: HEIGHT });

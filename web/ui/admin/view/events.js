@@ -164,7 +164,8 @@ export class Events {
 
   /** @param {number} shown */
   #stateWords(shown) {
-    const { state, events, trimmed } = this.#feed;
+    const { state, events, trimmed, refused } = this.#feed;
+    if (refused) return plain(refused, 200);
     if (state === "loading") return "Loading…";
     const live = this.#paused ? "Paused" : { live: "Live", waiting: "Reconnecting" }[state];
     const full = events.length >= MOST ? `, the newest ${MOST.toLocaleString()} are kept here` : "";

@@ -42,27 +42,28 @@ export class Overview {
       value: (last?.connections ?? 0).toLocaleString(), unit: "open now" });
     this.#sessions.show({ ...window, at, values: [samples.map((s) => s.sessions)],
       value: (last?.sessions ?? 0).toLocaleString(), unit: "have one" });
-    const all = steps(samples, window.since, now, STEP);
+    const end = Math.ceil(now / STEP) * STEP;
+    const whole = { since: end - SPAN, until: end };
+    const all = steps(samples, whole.since, end - 1, STEP);
     const minute = sum(gains(samples.filter((s) => s.at > now - MINUTE)));
-    this.#bars(this.#logins, window, all, ({ logins }) => logins, minute.logins);
-    this.#bars(this.#forced, window, all, ({ forced }) => forced, minute.forced);
+    this.#bars(this.#logins, whole, all, ({ logins }) => logins, minute.logins);
+    this.#bars(this.#forced, whole, all, ({ forced }) => forced, minute.forced);
     const told = sum(gains(samples));
     const of = (/** @type {number} */ share) => quantile(told.latency, share, bounds);
-    this.#latency.show({ ...window, at: all.map((s) => s.at + STEP / 2),
+    this.#latency.show({ ...whole, at: all.map((s) => s.at + STEP / 2),
       values: [0.5, 0.99].map((share) => all.map(({ gain }) => gain && quantile(gain.latency, share, bounds))),
       ...latencyWords(of(0.5), of(0.99), told) });
   }
 
   /**
    * @param {Chart} chart
-   * @param {{ since: number, until: number }} window
+   * @param {{ since: number, until: number }} whole steps
    * @param {{ at: number, gain: Gain | null }[]} all
    * @param {(gain: Gain) => number} pick
    * @param {number} minute
    */
-  #bars(chart, window, all, pick, minute) {
-    const shown = all.filter((s) => s.at >= window.since);
-    chart.show({ ...window, at: shown.map((s) => s.at), values: [shown.map(({ gain }) => gain && pick(gain))],
+  #bars(chart, whole, all, pick, minute) {
+    chart.show({ ...whole, at: all.map((s) => s.at), values: [all.map(({ gain }) => gain && pick(gain))],
       step: STEP, value: minute.toLocaleString(), unit: "in the last minute" });
   }
 }

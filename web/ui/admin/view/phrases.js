@@ -5,10 +5,10 @@
 
 /** @type {Record<string, string>} */
 const REASONS = {
-  superseded: "A newer login took its place",
-  replaced: "The same device signed in again",
+  superseded: "A newer login took over",
+  replaced: "Same device signed in again",
   signed_out: "Signed out",
-  ended_by_user: "Ended from another of the user's devices",
+  ended_by_user: "Ended from another device",
   ended_by_admin: "Ended by an operator",
   idle: "Not used for too long",
   lifetime: "Reached its maximum lifetime",

@@ -5,7 +5,7 @@ import { Person } from "../model/person.js";
 import { Details } from "./details.js";
 import { askToEnd } from "./ending.js";
 import { UserEvents } from "./events.js";
-import { clientWords, device, exactly, foreign, sessionFacts } from "./facts.js";
+import { briefly, clientWords, device, exactly, foreign, sessionFacts } from "./facts.js";
 import { counted, limitWords, reasonWords, receiptWords } from "./phrases.js";
 import { Rows } from "./rows.js";
 
@@ -187,7 +187,7 @@ function ended(session) {
   return h("li", {},
     h("p", { class: "ended-device" }, foreign(session.device.name || "Unknown device"),
       h("small", {}, plain(session.ip))),
-    h("p", {}, `${reasonWords(reason)}${at ? `, ${exactly(at)}` : ""}`,
+    h("p", {}, reasonWords(reason), at ? h("span", { title: exactly(at) }, `, ${briefly(at)}`) : "",
       h("small", {}, device || by?.ip ? h("span", {}, "by ", foreign(by?.device?.name || "another device"), by?.ip ? `, ${plain(by.ip)}` : "") : ""),
       reason === "ended_by_admin" && h("small", {}, "Message: ", foreign(message, 500))),
     h("p", { class: receipt ? "told" : "untold" }, told,
