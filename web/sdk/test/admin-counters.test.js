@@ -43,10 +43,10 @@ test("a sample has the sums of what is open", () => {
 });
 
 test("what the hub remembers is compared only where it can be", () => {
-  const point = (/** @type {number} */ second, /** @type {number} */ instances, /** @type {number} */ admitted) =>
-    ({ ...together([instance("a", second, { admitted })]), instances });
-  const points = [point(0, 2, 100), point(3, 2, 104), point(6, 1, 60), point(9, 1, 61), point(12, 2, 105), point(15, 2, 90),
-    point(60, 2, 99)];
+  const point = (/** @type {number} */ second, /** @type {boolean} */ continues, /** @type {number} */ admitted) =>
+    ({ ...together([instance("a", second, { admitted })]), continues });
+  const points = [point(0, true, 100), point(3, true, 104), point(6, false, 60), point(9, true, 61), point(12, false, 105),
+    point(15, true, 90), point(60, true, 99)];
   assert.deepEqual(remembered(points).map(({ gain }) => gain?.logins), [undefined, 4, undefined, 1, undefined, undefined, undefined]);
 });
 

@@ -16,7 +16,11 @@
  * @typedef {Counters & { id: string, version: string, started_at: string, beat_at: string, state?: string,
  *   detail?: string, cpu?: number, memory_bytes?: number, goroutines?: number, max_connections?: number }} Instance
  */
-/** @typedef {Counters & { at: string, instances: number }} Point the sums over all instances at a moment */
+/**
+ * The sums over all instances at a moment. It continues if they are of the same instances as those of the point before,
+ * and of new ones.
+ * @typedef {Counters & { at: string, instances: number, continues?: boolean }} Point
+ */
 /**
  * How much the counters have grown since the sample before.
  * @typedef {{ logins: number, forced: number, told: number, acked: number, latency: number[] }} Gain
@@ -115,8 +119,7 @@ export function sample(instances, before) {
 }
 
 /**
- * Samples the hub's own memory of its sums. There is no telling which instances they are of: where their number has
- * changed, or a sum went down, the gain is not known.
+ * Samples the hub's own memory of its sums. Where a point does not go on from the one before, the gain is not known.
  * @param {Point[]} points oldest first
  * @returns {Sample[]}
  */
@@ -124,10 +127,9 @@ export function remembered(points) {
   return points.map((point, i) => {
     const before = points[i - 1];
     const at = Date.parse(point.at);
-    const comparable = before?.instances === point.instances && at - Date.parse(before.at) <= GAP;
+    const known = before && point.continues && at - Date.parse(before.at) <= GAP;
     return {
-      at, connections: point.connections, sessions: point.sessions,
-      gain: comparable ? grown(before, point) : null,
+      at, connections: point.connections, sessions: point.sessions, gain: known ? grown(before, point) : null,
     };
   });
 }

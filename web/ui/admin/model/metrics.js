@@ -93,9 +93,19 @@ export class Metrics {
     this.#living = [];
   }
 
+  /**
+   * Samples the instances for the first time after what the hub remembered: there are sums alone to compare them with.
+   * @param {Instance[]} instances
+   * @param {Point} last
+   */
+  #first(instances, last) {
+    const now = together(instances);
+    return remembered([last, { ...now, continues: now.instances === last.instances }])[1];
+  }
+
   /** @param {Instance[]} instances */
   #take(instances) {
-    const next = this.#last ? remembered([this.#last, together(instances)])[1] : sample(instances, this.#living);
+    const next = this.#last ? this.#first(instances, this.#last) : sample(instances, this.#living);
     if (next.at > (this.samples.at(-1)?.at ?? 0)) {
       this.samples = merged(this.samples, [next], next.at - SPAN);
       this.#living = instances;
