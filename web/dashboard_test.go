@@ -67,7 +67,8 @@ func (b *board) says(selector, want string) {
 // find looks for a user by the form.
 func (b *board) find(user string) {
 	b.Helper()
-	b.do(chromedp.SetValue("#find-user", ""), chromedp.SendKeys("#find-user", user+"\r"))
+	b.fill("#find-user", "")
+	b.do(chromedp.SendKeys("#find-user", user+"\r"))
 	b.says("#user-name", user)
 	b.until(`query("#user-found").getAttribute("aria-busy") === null`)
 }
@@ -154,17 +155,16 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	b.until(`all("#event-list .rows-body .row").length === 3`)
 	s.open("bob")
 	b.until(`all("#event-list .rows-body .row").length === 4 && text("#event-list .rows-body .user") === "bob"`)
-	b.do(chromedp.SetValue("#events-user", "alice"))
-	b.script(`document.querySelector("#events-user").dispatchEvent(new Event("change"))`)
+	b.fill("#events-user", "alice")
 	b.until(`all("#event-list .rows-body .row").length === 3 && text(".feed-state").startsWith("Live")`)
 	s.open("bob")
 	s.open("alice")
 	b.until(`all("#event-list .rows-body .row").length === 5`)
-	b.choose("#events-reason", "superseded")
+	b.fill("#events-reason", "superseded")
 	b.until(`all("#event-list .rows-body .row").length === 2`)
-	b.choose("#events-type", "session.created")
+	b.fill("#events-type", "session.created")
 	b.until(`all("#event-list .rows-body .row").length === 0 && text(".feed-state").startsWith("Live")`)
-	b.choose("#events-reason", "")
+	b.fill("#events-reason", "")
 	b.until(`all("#event-list .rows-body .row").length === 3`)
 
 	// What was paused says how many have come.
@@ -183,10 +183,11 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	b.until(`document.activeElement.classList.contains("rows")`)
 }
 
-// choose takes an option of a list.
-func (b *board) choose(selector, value string) {
+// fill puts a value into a field, or takes that option of a list.
+func (b *board) fill(selector, value string) {
 	b.Helper()
-	b.script(`{ const s = document.querySelector(%q); s.value = %q; s.dispatchEvent(new Event("change")); }`, selector, value)
+	b.script(`{ const s = document.querySelector(%q); s.value = %q;
+		s.dispatchEvent(new Event("input")); s.dispatchEvent(new Event("change")); }`, selector, value)
 }
 
 // press presses keys, where the keyboard is.
@@ -230,9 +231,11 @@ func TestDashboardEndsSessions(t *testing.T) {
 	// A message that is too long ends nobody, and says so.
 	b.do(chromedp.Click("#end-all"))
 	b.says(".ending", "Ends all 2 live sessions of this user; 1 of them connected")
-	b.do(chromedp.SetValue(".ending textarea", strings.Repeat("é", 300)), chromedp.Click(".ending [type=submit]"))
+	b.fill(".ending textarea", strings.Repeat("é", 300))
+	b.do(chromedp.Click(".ending [type=submit]"))
 	b.says(".ending .problem", "message: has 600 bytes")
-	b.do(chromedp.SetValue(".ending textarea", ""), chromedp.Click(".ending [type=submit]"))
+	b.fill(".ending textarea", "")
+	b.do(chromedp.Click(".ending [type=submit]"))
 	laptop.next("session.revoked")
 	b.says("#end-result", "Ended 2 sessions. 1 told at once. 1 not connected")
 	b.until(`query("#user-empty").checkVisibility() && all("#user-ended li").length === 3`)

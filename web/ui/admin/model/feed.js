@@ -29,7 +29,7 @@ const PAGE = 1_000;
 const GATHER = 100;
 const RETRY = 4_000;
 
-/** Follows the log, or the part of it that is of one user or type. */
+/** Follows the log, or the part of it that is of one user, type or reason: the hub itself leaves out the rest. */
 export class Feed {
   /** Newest first. It is replaced, and never changed. @type {Event[]} */
   events = [];
@@ -60,7 +60,7 @@ export class Feed {
 
   /**
    * @param {Link} link
-   * @param {{ user?: string, type?: string }} only
+   * @param {{ user?: string, type?: string, reason?: string }} only
    * @param {(came: Event[]) => void} changed is called with the events that are new, newest first, if there are any
    */
   constructor(link, only, changed) {
@@ -118,7 +118,7 @@ export class Feed {
     try {
       if (this.#at === "") {
         const page = await this.#page({ last: String(PAGE) });
-        this.older = page.earlier ?? page.events.length >= PAGE;
+        this.older = page.earlier === true;
         this.#add(page);
       }
       for (let more = this.state !== "loading"; more; ) {

@@ -56,10 +56,12 @@ export class Events {
   #held;
   #waiting = 0;
   #paused = false;
+  /** Whether it is still to be said how many events there are, now that others are wanted. */
+  #unsaid = false;
 
-  #type = h("select", { id: "events-type", change: () => this.#refilter() }, h("option", { value: "" }, "All"),
+  #type = h("select", { id: "events-type", change: () => this.#follow() }, h("option", { value: "" }, "All"),
     ...TYPES.map((type) => h("option", { value: type }, typeWords(type))));
-  #reason = h("select", { id: "events-reason", change: () => this.#refilter() }, h("option", { value: "" }, "All"),
+  #reason = h("select", { id: "events-reason", change: () => this.#follow() }, h("option", { value: "" }, "All"),
     ...ALL_REASONS.map((reason) => h("option", { value: reason }, reasonWords(reason))));
   #user = h("input", { id: "events-user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: false,
     maxLength: 256, placeholder: "Exact name", change: () => this.#follow() });
@@ -82,7 +84,6 @@ export class Events {
     this.#say = say;
     const field = (/** @type {string} */ label, /** @type {HTMLElement} */ input) =>
       h("div", { class: "field" }, h("label", { htmlFor: input.id }, label), input);
-    this.#type.addEventListener("change", () => this.#follow());
     element.replaceChildren(
       h("div", { class: "filters", role: "group", ariaLabel: "Filter the events" }, field("Event", this.#type),
         field("Reason", this.#reason), field("User", this.#user), this.#clear),
@@ -104,15 +105,19 @@ export class Events {
   #open() {
     this.#held = undefined;
     this.#waiting = 0;
-    return new Feed(this.#link, { type: this.#type.value, user: this.#user.value }, (came) => this.#changed(came));
+    const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value };
+    this.#clear.hidden = !(only.type || only.reason || only.user);
+    return new Feed(this.#link, only, (came) => this.#changed(came));
   }
 
-  /** Follows another part of the log: the hub itself leaves out the rest. */
+  /** Follows another part of the log. */
   #follow() {
     this.#feed.close();
     this.#feed = this.#open();
     this.#list.details.hide();
-    this.#refilter();
+    this.#list.rows.toTop();
+    this.#unsaid = true;
+    this.#changed([]);
   }
 
   #clearFilters() {
@@ -121,30 +126,23 @@ export class Events {
     this.#type.focus();
   }
 
-  #wanted = (/** @type {Event} */ event) => !this.#reason.value || event.reason === this.#reason.value;
-
-  #refilter() {
-    this.#clear.hidden = !(this.#type.value || this.#reason.value || this.#user.value);
-    this.#list.rows.toTop();
-    this.#changed([]);
-    if (this.#feed.state !== "loading") this.#say(counted(this.#count(), "event"));
-  }
-
-  #count = () => (this.#held ?? this.#feed.events).filter(this.#wanted).length;
-
   /** @param {Event[]} came newest first */
   #changed(came) {
-    if (!this.#feed) return;
+    if (!this.#feed) return; // it is being made
     if (came.length) this.#seen([...new Set(came.map((e) => e.user))]);
-    const { events } = this.#feed;
+    const { events, state } = this.#feed;
     if (this.#paused || this.#list.rows.scrolled) {
       this.#held ??= events.slice(came.length);
-      this.#waiting += came.filter(this.#wanted).length;
+      this.#waiting += came.length;
     } else {
       this.#held = undefined;
       this.#waiting = 0;
     }
     this.#draw();
+    if (this.#unsaid && state === "live") {
+      this.#unsaid = false;
+      this.#say(counted(events.length, "event"));
+    }
   }
 
   /** The user has scrolled: at the top, what has come is shown. */
@@ -153,7 +151,7 @@ export class Events {
   }
 
   #draw() {
-    const shown = (this.#held ?? this.#feed.events).filter(this.#wanted);
+    const shown = this.#held ?? this.#feed.events;
     this.#list.rows.set(shown);
     this.#news.hidden = this.#waiting === 0;
     this.#news.textContent = `${this.#waiting.toLocaleString()} new`;
@@ -196,7 +194,7 @@ export class Events {
       const first = this.#held?.[0];
       if (this.#held && first) this.#held = feed.events.slice(feed.events.findIndex((e) => e.id === first.id));
       this.#draw();
-      this.#say(`${counted(this.#count(), "event")}, from ${plain(briefly(feed.events.at(-1)?.at ?? ""))} on`);
+      this.#say(`${counted(feed.events.length, "event")}, from ${plain(briefly(feed.events.at(-1)?.at ?? ""))} on`);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       this.#say("The older events could not be read. Please try again.");
