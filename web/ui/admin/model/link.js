@@ -64,9 +64,10 @@ export class Link {
       throw new NoAnswer(answer.body.detail || "The hub cannot answer.");
     }
     this.#troubles.delete(who);
-    this.admitted = answer.status !== 401;
+    if (answer.status === 401) this.admitted = false;
+    else if (answer.status < 400) this.admitted = true;
     this.#tell();
-    if (!this.admitted) throw new NoAnswer("You are signed out.");
+    if (answer.status === 401) throw new NoAnswer("You are signed out.");
     return answer;
   }
 
