@@ -17,7 +17,9 @@ import { NoAnswer } from "./link.js";
  */
 
 /** The types of event that there are. */
-export const TYPES = ["session.created", "session.ended", "login.failed", "login.rejected", "login.challenged"];
+export const TYPES = [
+  "session.created", "session.ended", "session.reported", "login.failed", "login.rejected", "login.challenged",
+];
 
 /** The most events that a feed keeps. */
 export const MOST = 10_000;
