@@ -83,7 +83,7 @@ func TestDashboardStaysQuick(t *testing.T) {
 	b.press("End")
 	b.until(`query("#event-list [data-active]")?.getAttribute("aria-rowindex") === "10001"`)
 	b.press("Enter")
-	b.says("#event-list .details h4", "Signed in")
+	b.says("#event-list .details h3", "Signed in")
 	b.script(`document.querySelector("#event-list .rows").scrollTop = 200000`)
 	b.until(`all("#event-list .rows-body .row").some((r) => r.getAttribute("aria-rowindex") === String(2 + Math.ceil(200000 / 44)))`)
 	bounded("in the middle")

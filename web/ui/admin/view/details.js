@@ -3,12 +3,16 @@ import { h } from "../../lib/dom.js";
 
 /** A panel that is there while something is shown in it. */
 export class Details {
-  #title = h("h4", { tabIndex: -1 });
+  #title;
   #content = h("div", {});
   #leave;
 
-  /** @param {() => void} leave is called when the user closes it */
-  constructor(leave) {
+  /**
+   * @param {"h3" | "h4"} heading of the panel
+   * @param {() => void} leave is called when the user closes it
+   */
+  constructor(heading, leave) {
+    this.#title = h(heading, { tabIndex: -1 });
     this.#leave = leave;
     /** The panel. */
     this.element = h("section", { class: "details", hidden: true, ariaLabel: "Details",

@@ -24,19 +24,20 @@ const COLUMNS = [
 
 /**
  * Makes a list of events, with room for the details of one.
+ * @param {"h3" | "h4"} heading of the details
  * @param {string} label
  * @param {Column<Event>[]} columns
  * @param {() => void} [moved]
  */
-function eventList(label, columns, moved) {
-  const details = new Details(() => rows.focus());
+function eventList(heading, label, columns, moved) {
+  const details = new Details(heading, () => rows.focus());
   const rows = new Rows({ label, columns, key: (e) => e.id, moved, open: (e) => details.show(happened(e).words, eventFacts(e)) });
   return { rows, details, element: h("div", { class: "with-details" }, rows.element, details.element) };
 }
 
 /** Shows the events of one user, without filters. */
 export class UserEvents {
-  #list = eventList("Events of this user", COLUMNS.filter(({ name }) => name !== "user"));
+  #list = eventList("h4", "Events of this user", COLUMNS.filter(({ name }) => name !== "user"));
   element = this.#list.element;
 
   /** @param {Event[]} events newest first */
@@ -70,7 +71,7 @@ export class Events {
   #news = h("button", { type: "button", class: "news", hidden: true, click: () => this.#release() });
   #state = h("p", { class: "feed-state" });
   #older = h("button", { type: "button", hidden: true, click: () => this.#readOlder() }, "Load older events");
-  #list = eventList("Events, newest first", COLUMNS, () => this.#moved());
+  #list = eventList("h3", "Events, newest first", COLUMNS, () => this.#moved());
 
   /**
    * @param {HTMLElement} element where it is

@@ -22,7 +22,7 @@ export class User {
   /** @type {Person | undefined} */
   #person;
   #events = new UserEvents();
-  #details = new Details(() => this.#rows.focus());
+  #details = new Details("h4", () => this.#rows.focus());
   /** @type {string | undefined} */
   #opened;
   #filter = h("input", { id: "sessions-filter", type: "search", autocomplete: "off", input: () => this.#draw(),
