@@ -106,6 +106,9 @@ export class Events {
   #open() {
     this.#held = undefined;
     this.#waiting = 0;
+    // Nothing but an ending has a reason.
+    this.#reason.disabled = this.#type.value !== "" && this.#type.value !== "session.ended";
+    if (this.#reason.disabled) this.#reason.value = "";
     const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value };
     this.#clear.hidden = !(only.type || only.reason || only.user);
     return new Feed(this.#link, only, (came) => this.#changed(came));
