@@ -11,9 +11,8 @@ import { NoAnswer } from "./link.js";
  *   client?: Record<string, string>, attributes?: Record<string, string> }} LiveSession
  */
 /**
- * A session that has ended. The receipt is null until a device has said that it showed the notice; delivery says
- * whether there was a device to send it to.
- * @typedef {Session & Notice & { receipt: { acked_at: string } | null, delivery?: "sent" | "offline",
+ * A session that has ended. The receipt is null until a device has said that it showed the notice.
+ * @typedef {Session & Notice & { receipt: { acked_at: string } | null,
  *   reported_at?: string | null, client?: Record<string, string> }} EndedSession
  */
 /** @typedef {{ session: Session, delivery: "sent" | "offline" }} Ended */

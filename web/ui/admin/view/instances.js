@@ -25,6 +25,7 @@ function health({ goneSince, left, state, detail, beat_at: beat }, now) {
   if (state === "draining") return { words: "Leaving", icon: "wait", tone: "wait" };
   if (state === "not_ready") return { words: `Not ready${detail ? `: ${plain(detail)}` : ""}`, icon: "warn", tone: "bad" };
   if (now - Date.parse(beat) > LATE) return { words: "Late", icon: "wait", tone: "wait" };
+  if (state === "unknown") return { words: "Alive", icon: "ok", tone: "good" };
   return { words: "Ready", icon: "ok", tone: "good" };
 }
 

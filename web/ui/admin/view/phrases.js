@@ -75,14 +75,12 @@ export function duration(ms) {
 
 /**
  * Says whether the person knows that a session has ended.
- * @param {{ at?: string, receipt?: { acked_at: string } | null, delivery?: string }} ended
+ * @param {{ at?: string, receipt?: { acked_at: string } | null }} ended
  */
-export function receiptWords({ at, receipt, delivery }) {
-  if (receipt && at) {
-    const after = Date.parse(receipt.acked_at) - Date.parse(at);
-    return `told ${duration(Math.max(1, after))} later, acknowledged`;
-  }
-  return delivery === "offline" ? "was not connected" : "not acknowledged";
+export function receiptWords({ at, receipt }) {
+  if (!receipt || !at) return "not acknowledged";
+  const after = Date.parse(receipt.acked_at) - Date.parse(at);
+  return `told ${duration(Math.max(1, after))} later, acknowledged`;
 }
 
 /** @param {number} limit */
