@@ -318,17 +318,6 @@ func (a Account) Find(id ID) (Session, bool) {
 	return Session{}, false
 }
 
-// Index returns where a session is in a list, or -1. It copies none: where each of a thousand is looked for, that is
-// what takes the time.
-func Index(list []Session, id ID) int {
-	for i := range list {
-		if list[i].ID == id {
-			return i
-		}
-	}
-	return -1
-}
-
 // Deadline returns when the account next has something to expire, if there is no activity until then;
 // zero is never.
 func (a Account) Deadline() time.Time {

@@ -117,6 +117,17 @@ type Session struct {
 	SSO *SSO `json:"sso,omitempty" cbor:"20,keyasint,omitempty"`
 }
 
+// Index returns where a session is in a list, or -1. It copies none: where each of a thousand is looked for, that is
+// what takes the time.
+func Index(list []Session, id ID) int {
+	for i := range list {
+		if list[i].ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
 // IdleExpiresAt returns when the session ends without further activity; zero is never.
 func (s Session) IdleExpiresAt() time.Time {
 	if s.IdleTimeout == 0 {
