@@ -18,6 +18,7 @@ const SILENT = "The hub has not confirmed that. Please try again in a moment.";
 
 /** @type {ReturnType<typeof connect> | undefined} */ let connection;
 let joined = ""; // the session that it is of
+let leaving = false; // on the user's own wish
 /** @type {Map<string, Session>} */ let known = new Map();
 /** @type {(() => void) | undefined} */ let unfollow;
 /** Those that this page has ended itself, so that it does not tell of them twice. @type {Set<string>} */
@@ -156,11 +157,12 @@ function askOthers(others) {
 
 /** Signs out here, on the user's own wish. @returns {Promise<string | void>} */
 async function leave() {
+  leaving = true;
   try {
     await connection?.logout();
-    unfollow?.();
     location.assign(SIGN_IN);
   } catch {
+    leaving = false;
     return SILENT;
   }
 }
@@ -171,12 +173,13 @@ function join(id) {
   joined = id;
   connection = connect({ cookie: true, session: id });
   connection.on("welcome", () => look());
-  connection.on("revoked", (notice) => connection?.leaving || over(notice));
+  connection.on("revoked", over);
   /** @type {any} */ (document.querySelector("session-notice")).connection = connection;
 }
 
 /** The session that looks is over. @param {Pick<Notice, "message"> & Partial<Notice>} ending */
 function over(ending) {
+  if (leaving) return;
   unfollow?.();
   unfollow = undefined;
   clearTimeout(retry);
