@@ -132,7 +132,8 @@ async function endOthers() {
   const told = gone.filter((s) => s.connected).length;
   const devices = gone.length === 1 ? "1 device is" : `${gone.length} devices are`;
   const rest = gone.length - told;
-  say(`${devices} signed out. `, told ? `${told} ${told === 1 ? "was" : "were"} told at once. ` : "",
+  if (!gone.length) say("They were signed out already.");
+  else say(`${devices} signed out. `, told ? `${told} ${told === 1 ? "was" : "were"} told at once. ` : "",
     rest ? `${rest} will find out when coming back.` : "");
   look();
 }
