@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,18 +13,41 @@ import (
 	"github.com/sessionhub/sessionhub/web"
 )
 
-// browser starts Chromium and returns a way to open windows at a site, with cookies and storage of their own.
+// chromium is the browser of all tests, started by the first that needs it. Each window has cookies and storage of its
+// own in it.
+var chromium struct {
+	start sync.Once
+	ctx   context.Context
+	stop  func()
+	err   error
+}
+
+// startChromium starts the browser. stopChromium must follow, at the end of all tests.
+func startChromium() {
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
+		append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.WindowSize(900, 700))...)
+	ctx, stop := chromedp.NewContext(allocator)
+	chromium.ctx, chromium.stop = ctx, func() { stop(); stopAllocator() }
+	chromium.err = chromedp.Do(ctx, chromedp.Navigate("about:blank"))
+}
+
+func stopChromium() {
+	chromium.start.Do(func() {})
+	if chromium.stop != nil {
+		chromium.stop()
+	}
+}
+
+// browser returns a way to open windows at a site, with cookies and storage of their own.
 func browser(t *testing.T, s *site) (open func() *window) {
 	t.Helper()
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(900, 700))...)
-	t.Cleanup(stop)
-	ctx, stop := chromedp.NewContext(allocator)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("start chromium (install the package chromium): %v", err)
+	chromium.start.Do(startChromium)
+	if chromium.err != nil {
+		t.Fatalf("start chromium (install the package chromium): %v", chromium.err)
 	}
-	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	// A test that waits in vain fails before all of them have run out of time.
+	ctx, stop := context.WithTimeout(chromium.ctx, 2*time.Minute)
 	t.Cleanup(stop)
 	return func() *window {
 		own, stop := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())

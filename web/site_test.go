@@ -24,7 +24,16 @@ import (
 	"github.com/sessionhub/sessionhub/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withChromium{m}) }
+
+// withChromium runs the tests, and ends the browser that they have shared.
+type withChromium struct{ *testing.M }
+
+// Run implements goleak.TestingM.
+func (m withChromium) Run() int {
+	defer stopChromium()
+	return m.M.Run()
+}
 
 const apiKey = "an-api-key-of-the-tests"
 
