@@ -48,6 +48,7 @@ test("what would lead elsewhere is no return address", () => {
     "/.//evil.example", "/..//evil.example", "/x/..//evil.example", "/%2e//evil.example", "/./\\evil.example",
     "%2F%2Fevil.example", "%2Fdevices",
     "/" + "a".repeat(2000),
+    "/v1/login/oidc/start", "/v1/login/oidc/start?return=/", "/x/../v1/./login/oidc/start", "/%2e/v1/login/oidc/start",
   ]) {
     assert.equal(returnAddress(path, SITE), undefined, JSON.stringify(path));
   }

@@ -2,6 +2,9 @@
 
 const MOST = 2000; // characters
 
+/** The hub's own ways in: one of them would have another site's link sign somebody in, by way of this page. */
+const WAYS_IN = "/v1/login/";
+
 /**
  * Returns the address on the site that a path names, with its query and fragment; undefined is that it leads elsewhere
  * or cannot be.
@@ -15,7 +18,8 @@ export function returnAddress(path, site) {
   try {
     const address = new URL(path, site);
     // "/.//elsewhere" is "//elsewhere" by now, which somebody may yet take for another site.
-    return address.origin === site && !address.pathname.startsWith("//") ? address.href : undefined;
+    const { origin, pathname } = address;
+    return origin === site && !pathname.startsWith("//") && !pathname.startsWith(WAYS_IN) ? address.href : undefined;
   } catch {
     return undefined;
   }
