@@ -131,12 +131,22 @@ func (s *server) loginVouched(c *call, login vouchedLogin, vouch func() (auth.Id
 	req := s.request(c, "", login.device)
 	req.Force = login.force
 	answer, err := s.admitVouched(c, &req, login.deliver, vouch)
-	end(err)
+	end(countable(err))
 	s.logRefusal(c, err, req.IP)
 	if !errors.Is(err, auth.ErrCredentials) {
 		return answer, err
 	}
 	return nil, s.recordWrong(c, req, err)
+}
+
+// countable returns an error as the throttle is to take it. A code or an error can be made up, also one that has the
+// provider, or the browser, speak as if the hub were not set up right: it counts too, so that nobody has the hub ask the
+// provider, or fill its log, as often as they like.
+func countable(err error) error {
+	if sign := new(auth.SignOnError); errors.As(err, &sign) && sign.Fault == auth.SignOnSetUp {
+		return auth.ErrCredentials
+	}
+	return err
 }
 
 // logRefusal says in the log why the provider's word was not taken: what the client learns is less.

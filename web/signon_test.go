@@ -263,6 +263,22 @@ func TestRefusedSignOnsAreThrottled(t *testing.T) {
 	v.signOn("alice", "?return=/x").want(http.StatusTooManyRequests).has("/x", "return_to")
 }
 
+// TestMadeUpFaultsAreThrottled has a browser say what only a hub that is not set up right should hear.
+func TestMadeUpFaultsAreThrottled(t *testing.T) {
+	s := newSSOSite(t, func(o *web.Options) { o.Throttle = auth.NewThrottle(auth.Limits{PerAddress: 3}, nil) })
+	v := s.visitor()
+	claim := func() *reply {
+		return v.finish(&url.URL{RawQuery: "error=unauthorized_client&state=" + stateOf(t, v.start(""))})
+	}
+	for range 3 {
+		claim().want(http.StatusServiceUnavailable).has("/problems/sign-on-set-up", "type")
+	}
+	claim().want(http.StatusTooManyRequests).retryAfter()
+	if lines := strings.Count(s.logs.String(), "level=ERROR"); lines != 3 {
+		t.Errorf("the log has %d errors", lines)
+	}
+}
+
 func TestSignOnWithoutTheProvider(t *testing.T) {
 	s := newSSOSite(t)
 	s.provider.Leave()
