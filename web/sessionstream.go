@@ -23,6 +23,8 @@ const (
 	defaultSessionStreams = 1000
 	// maxStreamsOfSession is how many a session has. A browser has six connections to a host without HTTP/2.
 	maxStreamsOfSession = 3
+	// maxStreamsOfUser is how many all sessions of a user have, who may have any number of those.
+	maxStreamsOfUser = 30
 	// retryStreams is when to try again where there are as many as there may be.
 	retryStreams = 10 * time.Second
 
@@ -30,7 +32,7 @@ const (
 	eventOver    = "ended"
 )
 
-var errSessionStreams = unavailable("There are as many streams as there may be, of this session or at this instance. "+
+var errSessionStreams = unavailable("There are as many streams as there may be, of this user or at this instance. "+
 	"Ask for the list now and then meanwhile.", retryStreams)
 
 // sessionOver is the data of a stream's last event. Who did it, the session's token can ask for.
@@ -94,21 +96,27 @@ func (s *server) beginWatch(w http.ResponseWriter, r *http.Request) (*sessionStr
 	if _, _, err := s.Registry.Check(c.Context(), cred); err != nil {
 		return nil, err
 	}
-	if !s.watching.take(cred.ID) {
+	if !s.watching.take(cred) {
 		return nil, errSessionStreams
 	}
 	watcher, err := s.feed.watch(c.Context(), cred.Key, cred.ID)
 	if err != nil {
-		s.watching.give(cred.ID)
+		s.watching.give(cred)
 		return nil, err
 	}
 	s.metrics.watchers.Inc()
-	return &sessionStream{server: s, sse: newSSE(w), credential: cred, watcher: watcher, looked: time.Now()}, nil
+	st := &sessionStream{server: s, sse: newSSE(w), credential: cred, watcher: watcher, looked: time.Now()}
+	// It may have ended before there was a watcher to hear of that.
+	if _, _, err := s.Registry.Check(c.Context(), cred); err != nil {
+		st.close()
+		return nil, err
+	}
+	return st, nil
 }
 
 func (st *sessionStream) close() {
 	st.feed.unwatch(st.watcher)
-	st.watching.give(st.credential.ID)
+	st.watching.give(st.credential)
 	st.metrics.watchers.Dec()
 }
 
@@ -175,36 +183,41 @@ func (st *sessionStream) over(why session.Ending) error {
 	return st.flush()
 }
 
-// seats bounds the streams of sessions, in all and for each.
+// seats bounds the streams of sessions: in all, for each user and for each session.
 type seats struct {
 	most int // static after construction
 
 	mu    sync.Mutex
-	taken int                // guarded by mu
-	of    map[session.ID]int // guarded by mu: those that have any
+	taken int                 // guarded by mu
+	of    map[session.ID]int  // guarded by mu: those that have any
+	users map[session.Key]int // guarded by mu: the same
 }
 
 // take reports whether there is room for one more stream of a session, and keeps it; give must follow then.
-func (s *seats) take(id session.ID) bool {
+func (s *seats) take(cred session.Credential) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken >= s.most || s.of[id] >= maxStreamsOfSession {
+	if s.taken >= s.most || s.of[cred.ID] >= maxStreamsOfSession || s.users[cred.Key] >= maxStreamsOfUser {
 		return false
 	}
 	if s.of == nil {
-		s.of = make(map[session.ID]int)
+		s.of, s.users = make(map[session.ID]int), make(map[session.Key]int)
 	}
 	s.taken++
-	s.of[id]++
+	s.of[cred.ID]++
+	s.users[cred.Key]++
 	return true
 }
 
 // give gives back what take has kept.
-func (s *seats) give(id session.ID) {
+func (s *seats) give(cred session.Credential) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken--
-	if s.of[id]--; s.of[id] == 0 {
-		delete(s.of, id)
+	if s.of[cred.ID]--; s.of[cred.ID] == 0 {
+		delete(s.of, cred.ID)
+	}
+	if s.users[cred.Key]--; s.users[cred.Key] == 0 {
+		delete(s.users, cred.Key)
 	}
 }

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"bufio"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,6 +115,23 @@ func TestSessionStreamLooksForItself(t *testing.T) {
 		}
 		if !h.isOver() {
 			t.Error("the stream goes on")
+		}
+		conn.Close()
+		s.close()
+	})
+}
+
+// TestSessionStreamOfASessionThatEndsMeanwhile has it end when it was seen to live and nobody listens for it yet.
+func TestSessionStreamOfASessionThatEndsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newClockSite(t)
+		live, token := s.signIn("alice")
+		live.Ended = &session.Ending{Reason: session.EndedByAdmin, At: time.Now()}
+		s.log.ends = func() { s.log.live = session.Account{User: "alice", Ended: []session.Session{live}} }
+		conn := s.ask("/v1/sessions/stream", token)
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || answer.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("answered %+v, %v", answer, err)
 		}
 		conn.Close()
 		s.close()

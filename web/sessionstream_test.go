@@ -108,6 +108,20 @@ func TestSessionStreamEndsAsTheHubLeaves(t *testing.T) {
 	s.do("GET", sessionStreamPath, "", "Authorization", "Bearer "+token).want(http.StatusServiceUnavailable).retryAfter()
 }
 
+func TestSessionStreamsOfAUserAreBounded(t *testing.T) {
+	s := newSite(t, unlimited)
+	for range 10 {
+		alice, _ := s.open("alice")
+		for range 3 {
+			s.follow(alice)
+		}
+	}
+	alice, _ := s.open("alice")
+	s.do("GET", sessionStreamPath, "", "Authorization", "Bearer "+alice).want(http.StatusServiceUnavailable).retryAfter()
+	bob, _ := s.open("bob")
+	s.follow(bob)
+}
+
 func TestSessionStreamsAreBounded(t *testing.T) {
 	s := newSite(t, unlimited, func(o *web.Options) { o.MaxSessionStreams = 4 })
 	alice, _ := s.open("alice")

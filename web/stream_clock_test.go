@@ -37,6 +37,7 @@ type memoryLog struct {
 	trimmed bool // guarded by mu: the next page says that events are missing
 
 	late func() // guarded by mu: happens once, when a stream has read and before it has the answer
+	ends func() // guarded by mu: happens, with mu held, when the end of the log is looked up
 }
 
 func (l *memoryLog) add(n int) {
@@ -96,6 +97,9 @@ func (l *memoryLog) Load(context.Context, session.Key) (session.Snapshot, error)
 func (l *memoryLog) Tail(context.Context) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ends != nil {
+		l.ends()
+	}
 	return strconv.Itoa(len(l.events)), nil
 }
 
