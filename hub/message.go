@@ -132,7 +132,7 @@ func ended(id session.ID, ending session.Ending) *farewell {
 func notice(id session.ID, ending session.Ending) revoked {
 	return revoked{
 		Type: "session.revoked", ID: id, SessionID: id, Reason: ending.Reason,
-		At: session.Timestamp(ending.At), Message: ending.Text(), By: ending.By,
+		At: session.Timestamp(ending.At), Message: ending.Text(), By: ending.By.Shown(),
 	}
 }
 

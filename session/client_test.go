@@ -96,3 +96,19 @@ func BenchmarkReadClients(b *testing.B) {
 		})
 	}
 }
+
+func TestShownActorsHaveTheirUserAgentInWords(t *testing.T) {
+	kept := Actor{IP: "192.0.2.1", UserAgent: "curl/8.5.0"}
+	shown := kept.Shown()
+	if shown.Client == nil || shown.Client.Browser != "curl" || shown.IP != kept.IP {
+		t.Errorf("shown as %+v", shown)
+	}
+	if kept.Client != nil {
+		t.Error("what is kept has been changed")
+	}
+	for _, actor := range []*Actor{nil, {IP: "192.0.2.1"}} {
+		if got := actor.Shown(); got != actor {
+			t.Errorf("%+v is shown as %+v", actor, got)
+		}
+	}
+}

@@ -191,4 +191,6 @@ type Actor struct {
 	Device    *Device `json:"device,omitempty" cbor:"2,keyasint,omitempty"`
 	IP        string  `json:"ip,omitempty" cbor:"3,keyasint,omitempty"`
 	UserAgent string  `json:"user_agent,omitempty" cbor:"4,keyasint,omitempty"`
+	// Client is what Shown reads in UserAgent. It is not kept.
+	Client *Client `json:"client,omitempty" cbor:"-" doc:"What the user agent says, in words for people"`
 }

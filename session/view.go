@@ -58,3 +58,13 @@ func optional(t time.Time) *Timestamp {
 	at := Timestamp(t)
 	return &at
 }
+
+// Shown returns the actor as people see it, with what the user agent says in words. The actor itself stays as it is.
+func (a *Actor) Shown() *Actor {
+	if a == nil || a.UserAgent == "" {
+		return a
+	}
+	shown, client := *a, ReadClient(a.UserAgent)
+	shown.Client = &client
+	return &shown
+}

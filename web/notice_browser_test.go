@@ -16,6 +16,7 @@ func (s *site) openOn(user, device string) string {
 	s.Helper()
 	return s.admin("POST", "/v1/admin/sessions", encode(map[string]any{
 		"user": user, "ip": "198.51.100.20", "device": map[string]any{"id": device, "name": device, "kind": "web"},
+		"user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
 	})).want(http.StatusCreated).at("token").(string)
 }
 
@@ -27,6 +28,62 @@ func (s *site) noticed(w *window, token string) *window {
 	w.until(`hub.state.name === "live"`)
 	w.saysNothing()
 	return w
+}
+
+// TestNoticeItWasNotMe goes the whole way by keyboard.
+func TestNoticeItWasNotMe(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, withNotice)
+	open := browser(t, s)
+	own := s.noticed(open(), s.openOn("alice", "Firefox on Linux"))
+	own.script(`document.querySelector("#draft").focus()`)
+	token := s.openOn("alice", "Office")
+	text := own.says("You were signed out here")
+	own.contains(text, "Your account signed in somewhere else", "Office", "Firefox 140 on Windows", "198.51.100.20", "just now", "Was that you?")
+	intruder := s.noticed(open(), token)
+	if got := own.focused(); got != "title" {
+		t.Errorf("the focus is in %q, want the heading", got)
+	}
+	for _, want := range []string{"It was me", "It was not me", "Sign in again"} {
+		own.presses(kb.Tab)
+		if got := own.focused(); got != want {
+			t.Errorf("Tab leads to %q, want %q", got, want)
+		}
+	}
+	own.presses(kb.Escape)
+	own.says("You are signed out here")
+	if got := own.focused(); got != "draft" {
+		t.Errorf("after Escape the focus is in %q, want draft, where it was", got)
+	}
+	own.choose("Details")
+	own.says("You were signed out here")
+	own.presses(kb.Tab)
+	own.presses(kb.Tab)
+	own.presses(kb.Enter)
+	own.contains(own.says("Sign the other device out"), "Office")
+	own.presses("wrong" + kb.Enter)
+	own.until(`$("#problem").innerText.includes("not your password")`)
+	if got := own.focused(); got != "password" {
+		t.Errorf("the focus is in %q, want password", got)
+	}
+	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(1, "sessions")
+	own.presses("demo" + kb.Enter)
+	own.contains(own.says("It has been signed out"), "Office", "Firefox 140 on Windows", "Change your password now", "Nothing else is signed in")
+	intruder.contains(intruder.says("You were signed out here"), "Firefox on Linux")
+	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(0, "sessions")
+	events := s.admin("GET", "/v1/admin/events", "").want(http.StatusOK)
+	if n := strings.Count(events.text, `"session.reported"`); n != 1 {
+		t.Errorf("session.reported %d times, want once, in %s", n, events.text)
+	}
+	own.presses(kb.Escape)
+	own.says("You are signed out here")
+	if got := own.focused(); got != "draft" {
+		t.Errorf("at last the focus is in %q, want draft", got)
+	}
+	if got := get(own, chromedp.Evaluate[[]string](`told`)); !slices.Equal(got, []string{"report", "reported"}) {
+		t.Errorf("the app heard %v", got)
+	}
+	own.obeysPolicy()
 }
 
 // TestNoticeExample runs the page of the documentation as it stands there.

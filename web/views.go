@@ -38,7 +38,7 @@ type endingView struct {
 
 // viewEnding shows how a session ended. Of one that nobody knows, there is no time to tell.
 func viewEnding(why session.Ending) endingView {
-	v := endingView{Reason: why.Reason, By: why.By, Message: why.Text()}
+	v := endingView{Reason: why.Reason, By: why.By.Shown(), Message: why.Text()}
 	if why.Reason != session.Unknown {
 		v.At = timestamp(why.At)
 	}

@@ -1,6 +1,6 @@
 // <session-notice>: tells the user of an app that the session has ended, by whom and why, and warns before it runs out.
 // Until then nothing of it is seen. docs/sdk.md shows how to use it.
-import { ago, byAnother, deviceName, headline, left, plain, verdict, when, worthSaying } from "./words.js";
+import { ago, byAnother, deviceName, headline, left, plain, program, verdict, when, worthSaying } from "./words.js";
 import { button, h, painted, row, style } from "./notice-parts.js";
 
 /** @import { Connection, Notice, Proof, Session, State, Warning } from "./types.d.ts" */
@@ -129,8 +129,10 @@ export class SessionNotice extends Base {
       setTimeout(() => time.isConnected && refresh(), 20_000);
     };
     if (at) refresh();
+    const [name, browser] = [deviceName(by, "Unknown"), program(by?.client)];
     const facts = h("dl", { part: "facts" },
-      by && fact("Device", h("bdi", {}, deviceName(by, "Unknown"))),
+      by && fact("Device", h("bdi", {}, name)),
+      browser && browser !== name && fact("Browser", h("bdi", {}, browser)),
       by?.ip && fact("Address", h("bdi", {}, plain(by.ip))),
       at && fact("When", time));
     return facts.hasChildNodes() && facts;
@@ -189,7 +191,8 @@ export class SessionNotice extends Base {
     /** @type {Session[]} */ const others = answer?.sessions ?? [];
     const shown = others.slice(0, 5);
     const list = h("ul", {}, ...shown.map((s) => h("li", {}, h("bdi", {}, deviceName(s)),
-      h("span", {}, `${plain(s.ip) || "address unknown"}, last active ${ago(s.last_active_at)}`))));
+      h("span", {}, h("bdi", {}, program(s.client)), program(s.client) && ", ",
+        h("bdi", {}, plain(s.ip) || "address unknown"), `, last active ${ago(s.last_active_at)}`))));
     if (others.length > shown.length) list.append(h("li", {}, `and ${others.length - shown.length} more`));
     this.#back = () => this.#rest(() => this.#tellOutcome({ title, text }, answer));
     this.#show(true, title,

@@ -59,6 +59,7 @@ export interface Actor {
   device?: Device;
   ip?: string;
   user_agent?: string;
+  client?: Client;
 }
 
 /** What a user agent says, in words for people. What it does not say is empty. */

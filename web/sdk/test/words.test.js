@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connect } from "../sessionhub.js";
-import { byAnother, headline, left, plain, verdict, worthSaying } from "../words.js";
+import { byAnother, headline, left, plain, program, verdict, worthSaying } from "../words.js";
 import { World, settle, token } from "./world.js";
 
 const url = "https://hub.example";
@@ -45,6 +45,16 @@ test("only of another session can its user say that it was not theirs", () => {
     assert.equal(byAnother({ reason, message: "" }), false);
   }
   assert.equal(byAnother({ reason: "ended_by_admin", by, message: "" }), false);
+});
+
+test("a program is named as far as it is known", () => {
+  for (const [client, want] of /** @type {const} */ ([
+    [{ browser: "Firefox", browser_version: "140", system: "Android", system_version: "14" }, "Firefox 140 on Android 14"],
+    [{ browser: "", browser_version: "", system: "Windows", system_version: "" }, "Windows"],
+    [{ browser: "curl", browser_version: "8.5", system: "", system_version: "" }, "curl 8.5"],
+    [{ browser: "a\u202Eb" }, "a b"],
+    [undefined, ""],
+  ])) assert.equal(program(client), want);
 });
 
 test("the time that is left, and when to say it", () => {
