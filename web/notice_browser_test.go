@@ -98,7 +98,7 @@ func TestNoticeExample(t *testing.T) {
 	open().signsIn("alice")
 	w.contains(w.says("You were signed out here"), "Your account signed in somewhere else", "on Linux", "just now")
 	w.choose("Sign in again")
-	w.until(`location.pathname === "/sign-in" && location.search === "?return=%%2F"`)
+	w.until(`location.pathname === "/sign-in" && location.search + location.hash === "?return=%%2F#again"`)
 }
 
 // TestNoticeWarnsInAllTabs lets a tab be late, the counts be the same, and the last tab answer for all.
@@ -200,7 +200,7 @@ func TestNoticeOfEachEnding(t *testing.T) {
 			"ask whoever looks after your account", false},
 		{"idle", "", "You were signed out", "Nothing had happened here", false},
 		{"lifetime", "", "Please sign in again", "lasts only so long", false},
-		{"signed_out", "", "You signed out", "in another tab or window", false},
+		{"signed_out", `message: "You signed out at 08:30 UTC."`, "You were signed out", "in another tab or window", false},
 		{"unknown", "at: undefined", "Please sign in again", "no longer known", false},
 		{"of_tomorrow", "", "You were signed out", "Over.", false},
 	} {

@@ -26,7 +26,7 @@ func TestSignInIsForEverybody(t *testing.T) {
 	second.accessible()
 	second.shot("choice")
 	s.admin("DELETE", "/v1/admin/users/bob/sessions", `{"message":"The office is closed."}`)
-	first.see(endedText, "ended")
+	first.says("An administrator signed you out")
 	first.accessible()
 	first.shot("ended")
 }

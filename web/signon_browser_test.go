@@ -64,7 +64,7 @@ func TestPageSignsInAtTheProvider(t *testing.T) {
 	w.wantAddress(s, "/sign-in")
 	// The provider's sign-out reaches the page.
 	s.logout(s.provider.LogoutToken(t, "alice", "")).want(http.StatusOK)
-	w.shows(endedText, "You were signed out at the service that you sign in with.")
+	w.contains(w.says("You were signed out"), "You were signed out at the service that you sign in with.")
 }
 
 // keepsSignOns returns the sign-ins that the browser keeps, and fails the test if a script could read one.

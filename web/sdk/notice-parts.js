@@ -40,6 +40,8 @@ dialog::backdrop { background: rgb(20 25 28 / 55%); }
 }
 h2 { margin: 0 0 .5rem; font-size: 1.25rem; line-height: 1.3; text-wrap: balance; }
 [popover] h2 { font-size: 1.0625rem; margin-bottom: .25rem; }
+[popover] h2 + .row { margin-block-start: .75rem; }
+[popover] button { flex-basis: 7rem; }
 h2:focus { outline: none; }
 h3 { margin: 1.25rem 0 .25rem; font-size: 1rem; }
 p { margin: 0 0 1rem; }

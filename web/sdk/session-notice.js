@@ -130,9 +130,10 @@ export class SessionNotice extends Base {
     };
     if (at) refresh();
     const [name, browser] = [deviceName(by, "Unknown"), program(by?.client)];
+    const guessed = name === program({ ...by?.client, browser_version: "", system_version: "" });
     const facts = h("dl", { part: "facts" },
-      by && fact("Device", h("bdi", {}, name)),
-      browser && browser !== name && fact("Browser", h("bdi", {}, browser)),
+      by && fact("Device", h("bdi", {}, guessed ? browser : name)),
+      browser && !guessed && fact("Browser", h("bdi", {}, browser)),
       by?.ip && fact("Address", h("bdi", {}, plain(by.ip))),
       at && fact("When", time));
     return facts.hasChildNodes() && facts;
@@ -224,7 +225,7 @@ export class SessionNotice extends Base {
     return button("Sign in again", () => {
       if (!this.#tell("session-sign-in")) return this.#hide(); // the app does it
       const back = encodeURIComponent(location.pathname + location.search);
-      const to = new URL(this.getAttribute("sign-in") ?? `/sign-in?return=${back}`, document.baseURI);
+      const to = new URL(this.getAttribute("sign-in") ?? `/sign-in?return=${back}#again`, document.baseURI);
       if (/^https?:$/.test(to.protocol)) location.assign(to);
     }, look);
   }

@@ -98,7 +98,7 @@ export function explain({ reason, at, by, message }) {
   return `Your account signed in on ${deviceName(by)}, at ${clock(at)}${from}.`;
 }
 
-/** A heading and a sentence for each reason; of an administrator's, the hub's own sentence is in `PLAIN_ADMIN`. */
+/** A heading and a sentence for each reason. */
 const ENDINGS = /** @type {const} */ ({
   superseded: ["You were signed out here", "Your account signed in somewhere else, which ended the session here."],
   ended_by_user: ["You were signed out here", "Another device that is signed in to your account ended the session here."],
@@ -106,23 +106,32 @@ const ENDINGS = /** @type {const} */ ({
   ended_by_admin: ["An administrator signed you out", "Sign in again to go on, or ask whoever looks after your account."],
   idle: ["You were signed out", "Nothing had happened here for a while. Sign in again to go on."],
   lifetime: ["Please sign in again", "A session lasts only so long, and this one has come to its end."],
-  signed_out: ["You signed out", "You signed out in another tab or window. Sign in again to go on."],
+  signed_out: ["You were signed out", "You signed out in another tab or window. Sign in again to go on."],
   unknown: ["Please sign in again", "This session is no longer known."],
 });
 
-/** What the hub says where an administrator gave no message: the heading says it already. */
-const PLAIN_ADMIN = /^An administrator ended this session( at \d\d:\d\d UTC)?\.$/;
+/** What the hub says of its own where somebody could have said more, an administrator or a provider. */
+const NO_WORDS = /^(|An administrator ended this session|You signed out)( at \d\d:\d\d UTC)?\.?$/;
+
+/**
+ * Returns what whoever ended a session had to say to its user; "" is nothing.
+ * @param {Ending} ending
+ */
+export function lastWords({ reason, message }) {
+  const said = reason === "ended_by_admin" || reason === "signed_out";
+  return said && !NO_WORDS.test(message) ? plain(message, 500) : "";
+}
 
 /**
  * Says in a heading and a sentence that a session has ended, why, and what to do.
  * @param {Ending} ending
  * @returns {{ title: string, text: string }}
  */
-export function headline({ reason, message }) {
+export function headline(ending) {
+  const { reason, message } = ending;
   const own = reason && Object.hasOwn(ENDINGS, reason) ? ENDINGS[reason] : undefined;
   const [title, text] = own ?? ["You were signed out", plain(message, 500)];
-  const admin = reason === "ended_by_admin" && !PLAIN_ADMIN.test(message);
-  return { title, text: (admin && plain(message, 500)) || text };
+  return { title, text: lastWords(ending) || text };
 }
 
 /**

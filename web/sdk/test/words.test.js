@@ -29,6 +29,12 @@ test("a reason that only a later hub knows is told in the hub's words", () => {
   }
 });
 
+test("who signed out at the provider is told so", () => {
+  const told = (/** @type {string} */ message) => headline({ reason: "signed_out", message }).text;
+  assert.equal(told("You were signed out at the service."), "You were signed out at the service.");
+  for (const message of ["You signed out.", "You signed out at 23:59 UTC.", ""]) assert.match(told(message), /another tab/);
+});
+
 test("an administrator's own words are told, and the hub's for want of them are not", () => {
   const told = (/** @type {string} */ message) => headline({ reason: "ended_by_admin", message }).text;
   assert.equal(told("See the desk."), "See the desk.");

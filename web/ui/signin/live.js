@@ -1,13 +1,15 @@
-// The session of this browser: that it is live, and that and why it has ended.
+// The session of this browser: that it is live, and that it has ended. Why, says the notice.
 import { connect } from "/sdk/sessionhub.js";
-import { deviceName, explain, plain, when } from "/sdk/words.js";
+import "/sdk/session-notice.js";
+import { deviceName, lastWords, plain, when } from "/sdk/words.js";
 import { $ } from "../lib/dom.js";
 import { showForm } from "./form.js";
 import { busily, step } from "./parts.js";
 
-/** @import { Notice, Session, State } from "../../sdk/types.d.ts" */
-
-/** @typedef {Pick<Notice, "message"> & Partial<Notice>} Ending */
+/**
+ * @import { Session, State } from "../../sdk/types.d.ts"
+ * @typedef {import("../../sdk/words.js").Ending} Ending
+ */
 
 /** @type {ReturnType<typeof connect> | undefined} */
 let connection;
@@ -17,26 +19,36 @@ let connection;
  * @param {Session} session
  */
 export function enter(session) {
-  connection?.close();
-  $("expiring").hidden = true;
   describe(session);
   step("live");
-  connection = connect({ cookie: true, session: session.id });
-  status(connection.state);
-  connection.on("state", status);
-  connection.on("welcome", (message) => {
+  join(session.id);
+}
+
+/**
+ * Has the notice say why this browser's session is over. What the user finds behind it is the form, which is all that
+ * there is to say after a sign-out of their own.
+ * @param {Ending} ending
+ */
+export function leave(ending) {
+  showForm();
+  if (ending.reason !== "signed_out" || lastWords(ending)) join();
+}
+
+/** @param {string} [session] its ID, where it is live */
+function join(session) {
+  connection?.close();
+  const hub = (connection = connect({ cookie: true, session }));
+  status(hub.state);
+  hub.on("state", status);
+  hub.on("welcome", (message) => {
     describe(message.session);
-    $("expiring").hidden = true;
     $("instance").textContent = message.instance ?? "unknown";
   });
-  connection.on("revoked", leave);
-  connection.on("expiring", ({ at }) => {
-    $("expiring-at").textContent = when(at);
-    $("expiring").hidden = false;
+  hub.on("revoked", () => {
+    showForm();
+    if (hub.leaving) $("news").textContent = "You have signed out.";
   });
-  connection.on("renewed", () => {
-    $("expiring").hidden = true;
-  });
+  $("notice").connection = hub;
 }
 
 /** @param {Session} session */
@@ -52,19 +64,9 @@ function status({ name, via }) {
   /** @type {Record<string, string>} */
   const words = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", failed: "Disconnected" };
   const text = words[name];
-  if (!text) return; // it is over: another section says so
+  if (!text) return; // it is over
   $("status").dataset.state = name;
   $("status-text").textContent = name === "live" && via === "heartbeat" ? "Live, asked once a minute" : text;
-}
-
-/**
- * Shows that the session has ended, and why. It stays so until the user does something.
- * @param {Ending} ending
- */
-export function leave(ending) {
-  connection = undefined;
-  $("ended-text").textContent = explain(ending);
-  step("ended");
 }
 
 /** Ends the session, on the user's own wish. */
@@ -77,5 +79,7 @@ async function logout() {
 }
 
 $("logout").addEventListener("click", () => busily($("logout"), "Signing out…", logout));
-$("stay").addEventListener("click", () => connection?.activity());
-$("again").addEventListener("click", () => showForm());
+$("notice").addEventListener("session-sign-in", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  showForm();
+});

@@ -16,7 +16,8 @@ async function begin() {
   if (await arrive(decided)) return;
   const answer = await persist(() => call("GET", "/v1/session"));
   const { status, body } = answer;
-  if (status === 401) return body.reason === "unknown" ? showForm() : leave(body);
+  const told = location.hash === "#again"; // a notice has led here
+  if (status === 401) return told || body.reason === "unknown" ? showForm() : leave(body);
   if (status !== 200) return showForm(excuse(answer));
   if (isBack()) offerToGoOn();
   else if (goOn()) return;
