@@ -106,15 +106,28 @@
     return e.getBoundingClientRect().width > 1 && contrast(over(rgb(edge), behind), behind) < 3;
   }).map((e) => `the edge is hard to see: ${name(e)}`);
 
+  /** The part of an element's first box that what it is in does not cut off. */
+  const shown = (e) => {
+    const first = e.getClientRects()[0];
+    let r = first && { left: first.left, right: first.right, top: first.top, bottom: first.bottom };
+    for (let p = parent(e); r && p; p = parent(p)) {
+      if (getComputedStyle(p).overflowX === "visible" || getComputedStyle(p).display === "inline") continue;
+      const cut = p.getBoundingClientRect();
+      r = { left: Math.max(r.left, cut.left), right: Math.min(r.right, cut.right),
+        top: Math.max(r.top, cut.top), bottom: Math.min(r.bottom, cut.bottom) };
+    }
+    return r;
+  };
+
   /** What is to be clicked, and lies under something else when it is scrolled to. Behind a modal dialog nothing is. */
   const covered = () => everything().filter((e, _, all) => {
     const modal = all.find((other) => other.matches(":modal"));
     if (!e.matches("a[href], button, input, select, textarea, summary") || !seen(e) || e.disabled) return false;
     if (modal && !inside(e, modal)) return false;
     e.scrollIntoView({ block: "center", behavior: "instant" });
-    const r = e.getClientRects()[0];
-    if (!r || r.width <= 1 || r.right <= 0 || e.closest("[inert]")) return false;
-    const top = at(r.left + r.width / 2, r.top + r.height / 2);
+    const r = shown(e);
+    if (!r || r.right - r.left <= 1 || r.right <= 0 || e.closest("[inert]")) return false;
+    const top = at((r.left + r.right) / 2, (r.top + r.bottom) / 2);
     return !inside(top, e) && ![...(e.labels ?? [])].some((l) => inside(top, l));
   }).map((e) => `under something else: ${name(e)}`);
 

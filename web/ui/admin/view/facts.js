@@ -22,8 +22,12 @@ export function briefly(at) {
   return `${day.toLocaleDateString([], { month: "short", day: "numeric" })}, ${time}`;
 }
 
-/** @param {string | undefined} text @param {number} [most] */
-export const foreign = (text, most) => h("bdi", {}, plain(text, most));
+/**
+ * Shows text from outside. A link without a word leads nobody, so text of which nothing is seen says that.
+ * @param {string | undefined} text
+ * @param {number} [most]
+ */
+export const foreign = (text, most) => h("bdi", {}, plain(text, most) || (text ? "(not visible)" : ""));
 
 /** Where a link to a user leads. @param {string} user */
 export const userHash = (user) => `#user=${encodeURIComponent(user)}`;
