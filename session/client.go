@@ -93,7 +93,8 @@ type mark struct {
 // browserMarks are the names of those that the library takes for what they are built on, or calls otherwise than people
 // do. The version, if there is one, follows the text.
 var browserMarks = []mark{
-	{"Trident/7.0; rv:", "Internet Explorer"}, {"GSA/", "Google app"}, {"DuckDuckGo/", "DuckDuckGo"}, {"Ddg/", "DuckDuckGo"},
+	{"Trident/7.0; rv:", "Internet Explorer"}, {"GSA/", "Google app"}, {"DuckDuckGo/", "DuckDuckGo"},
+	{"Ddg/", "DuckDuckGo"},
 	{"YaBrowser/", "Yandex Browser"}, {"SamsungBrowser/", "Samsung Internet"}, {"MicroMessenger/", "WeChat"},
 	{"OPX/", "Opera GX"}, {"Whale/", "Naver Whale"}, {"FBAV/", "Facebook app"}, {"UCBrowser/", "UC Browser"},
 	{"MiuiBrowser/", "Mi Browser"}, {"HuaweiBrowser/", "Huawei Browser"}, {"Teams/", "Teams"}, {"Silk/", "Silk"},
@@ -112,8 +113,8 @@ func (c *Client) nameBrowser(text string) {
 	case !strings.HasPrefix(text, "Mozilla/"):
 	case strings.Contains(text, "; wv)"):
 		c.Browser = "WebView" // of an app that does not say which
-	case strings.Contains(text, "AppleWebKit/") && strings.Contains(text, " Mobile/") && !strings.Contains(text, "Safari/") &&
-		(c.Browser == "iPhone" || c.Browser == "iPad" || c.Browser == "Macintosh"):
+	case strings.Contains(text, "AppleWebKit/") && strings.Contains(text, " Mobile/") &&
+		!strings.Contains(text, "Safari/") && (c.Browser == "iPhone" || c.Browser == "iPad" || c.Browser == "Macintosh"):
 		c.Browser, c.BrowserVersion = "WebView", ""
 	case c.Browser == "TV Safari":
 		c.Browser, c.BrowserVersion = "TV browser", ""
@@ -158,7 +159,8 @@ func (c *Client) nameSystem(text string, ua *useragent.UserAgent) {
 		if ua.Tablet {
 			c.System = "iPadOS"
 		}
-		if _, safari, ok := strings.Cut(text, "Version/"); ok && strings.HasPrefix(ua.OSVersion, "18.") && safari >= "26" {
+		_, safari, ok := strings.Cut(text, "Version/")
+		if ok && strings.HasPrefix(ua.OSVersion, "18.") && !strings.HasPrefix(safari, "18.") {
 			c.SystemVersion = "" // Safari 26 and later say 18 on every system
 		}
 	case useragent.Android:
@@ -185,8 +187,8 @@ func saysIPad(text string) bool {
 }
 
 // tvSigns are in the user agents of televisions, of what is plugged into them, and of consoles. They are in lower case.
-var tvSigns = []string{"smart-tv", "smarttv", "smart tv", "appletv", "apple tv", "googletv", "google tv", "android tv", "web0s",
-	"hbbtv", "bravia", "crkey", "roku/", "; aft", "netcast", "playstation", "xbox", "tizen 2.4; tv"}
+var tvSigns = []string{"smart-tv", "smarttv", "smart tv", "appletv", "apple tv", "googletv", "google tv", "android tv",
+	"web0s", "hbbtv", "bravia", "crkey", "roku/", "; aft", "netcast", "playstation", "xbox", "tizen 2.4; tv"}
 
 // nameType says what it is that a client runs on.
 func (c *Client) nameType(text string, ua *useragent.UserAgent) {
@@ -203,7 +205,8 @@ func (c *Client) nameType(text string, ua *useragent.UserAgent) {
 		c.Type = Bot
 	case ua.Tablet, c.System == "iPadOS":
 		c.Type = Tablet
-	case c.System == useragent.Android && isBrowser && !strings.Contains(text, "Mobile") && !strings.Contains(text, "Mini"):
+	case c.System == useragent.Android && isBrowser &&
+		!strings.Contains(text, "Mobile") && !strings.Contains(text, "Mini"):
 		c.Type = Tablet // that is how browsers on Android tell the two apart
 	case ua.Mobile, c.System == useragent.Android, c.System == useragent.IOS, c.System == "KaiOS":
 		c.Type = Phone

@@ -15,7 +15,8 @@ import (
 
 const (
 	onAndroid = "Mozilla/5.0 (Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
-	onMac     = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15"
+	onMac     = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/18.1 Safari/605.1.15"
 )
 
 // devices opens the page of a user's devices, in a window that poses as another browser, by way of the sign-in page.
@@ -115,7 +116,8 @@ func TestDevicesPageWithoutTheStore(t *testing.T) {
 	s.device("alice", "Laptop", "web", nil)
 	w.shows("#others", "Laptop")
 	s.faults.gone.Store(true)
-	w.looksUntil(`stale.innerText.includes("The hub cannot say at the moment where you are signed in. What you see is from ")`)
+	w.looksUntil(`stale.innerText.startsWith("The hub cannot say at the moment where you are signed in.")`)
+	w.shows("#stale", "What you see is from ")
 	w.shows("#others", "Laptop")
 	w.asks("#others .card", "Sign out Laptop?")
 	w.do(chromedp.Click("#others .danger"))
@@ -156,7 +158,7 @@ func TestDevicesPageTakesAnything(t *testing.T) {
 	}
 	names := []string{
 		`<img src=x onerror="alert(1)">`, "</h3><script>alert(2)</script>", strings.Repeat("wide", 2500),
-		"\u202egnp.exe\u202e", "", "a\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "Küche 📻", "العربية",
+		"\u202egnp.exe\u202e", "", "a" + strings.Repeat("\u0301", 10), "Küche 📻", "العربية",
 	}
 	now := snap.Now
 	for i := range 999 {
@@ -176,7 +178,8 @@ func TestDevicesPageTakesAnything(t *testing.T) {
 	w.accessible(looks[0], looks[3])
 	w.shot("devices-hostile")
 	w.do(chromedp.Click("#more"))
-	w.until(`document.querySelectorAll(".card").length === 61 && document.activeElement.closest(".card:nth-child(31)") !== null`)
+	w.until(`document.querySelectorAll(".card").length === 61 &&
+		document.activeElement.closest(".card:nth-child(31)") !== null`)
 	w.asks("#end-others", "Sign out all 999 other devices?")
 	w.presses(kb.Escape)
 	w.until(`document.activeElement.innerText === "Sign out all 999 others"`)

@@ -59,8 +59,8 @@ func (s *server) watchRoutes() []route {
 	}
 }
 
-// streamSessions tells a client that its user's sessions have changed, until the client leaves, its session ends or this
-// instance goes away.
+// streamSessions tells a client that its user's sessions have changed, until the client leaves, its session ends or
+// this instance goes away.
 func (s *server) streamSessions(w http.ResponseWriter, r *http.Request) {
 	st, err := s.beginWatch(w, r)
 	if err != nil {

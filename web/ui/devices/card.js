@@ -22,8 +22,8 @@ export function software({ client, user_agent }) {
 
 /** @param {Session} session */
 function icon({ device, client }) {
-  if (device.kind === "tv" || device.kind === "desktop" || !client.type || client.type === "bot") return ICONS[device.kind];
-  return client.type;
+  const known = client.type && client.type !== "bot" && device.kind !== "tv" && device.kind !== "desktop";
+  return known ? client.type : ICONS[device.kind];
 }
 
 /**

@@ -96,8 +96,8 @@ function doubt() {
   if (!known.size) return $("silent").hidden && show($("silent"));
   if ($("stale").textContent) return;
   $("devices").dataset.old = "";
-  $("stale").textContent = `The hub cannot say at the moment where you are signed in. What you see is from ${clock(readAt)}. ` +
-    "This page tries again by itself.";
+  $("stale").textContent = "The hub cannot say at the moment where you are signed in. " +
+    `What you see is from ${clock(readAt)}. This page tries again by itself.`;
 }
 
 /**
