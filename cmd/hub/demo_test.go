@@ -28,6 +28,13 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the page: %d, %v\n%s", resp.StatusCode, err, page)
 	}
 
+	for _, path := range []string{"/devices", "/admin"} {
+		line := demo.await(t, path)
+		if line[strings.LastIndex(line, " ")+1:] != base+path {
+			t.Errorf("it says %q", line)
+		}
+		awaitStatus(t, base+path, http.StatusOK)
+	}
 	said := demo.await(t, "API key")
 	key := said[strings.LastIndex(said, " ")+1:]
 	stats, err := http.NewRequest(http.MethodGet, base+"/v1/admin/stats", nil)
