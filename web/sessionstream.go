@@ -152,9 +152,9 @@ func (st *sessionStream) run(ctx context.Context) error {
 		case <-quiet.C:
 			st.keepAlive()
 			st.buf.WriteByte('\n')
-			if why, ended := st.look(ctx); ended {
-				return st.over(why)
-			}
+		}
+		if why, ended := st.look(ctx); ended {
+			return st.over(why)
 		}
 	}
 }

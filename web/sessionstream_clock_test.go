@@ -38,6 +38,23 @@ func (l *memoryLog) happen(user string, n int) {
 	}
 }
 
+// end ends the session of the account, without an event.
+func (l *memoryLog) end(live session.Session) {
+	live.Ended = &session.Ending{Reason: session.EndedByAdmin, At: time.Now()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.live = session.Account{User: l.live.User, Ended: []session.Session{live}}
+}
+
+// follow gives alice a session, which follows the sessions of its user and has heard the first word.
+func (s *clockSite) follow() (live session.Session, conn net.Conn, h *heard) {
+	live, token := s.signIn("alice")
+	conn = s.ask("/v1/sessions/stream", token)
+	h = s.listen(conn)
+	h.since()
+	return live, conn, h
+}
+
 const changed = "event: changed\ndata: {}\n\n"
 
 func TestSessionStreamIsCalm(t *testing.T) {
@@ -94,15 +111,9 @@ func TestSessionStreamIsCalm(t *testing.T) {
 func TestSessionStreamLooksForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newClockSite(t)
-		live, token := s.signIn("alice")
-		conn := s.ask("/v1/sessions/stream", token)
-		h := s.listen(conn)
-		h.since()
+		live, conn, h := s.follow()
 		s.log.set(true)
-		live.Ended = &session.Ending{Reason: session.EndedByAdmin, At: time.Now()}
-		s.log.mu.Lock()
-		s.log.live = session.Account{User: "alice", Ended: []session.Session{live}}
-		s.log.mu.Unlock()
+		s.log.end(live)
 		time.Sleep(3 * lookEvery / 2)
 		if text := h.since(); strings.Contains(text, "event:") {
 			t.Errorf("without the store: %q", text)
@@ -132,6 +143,24 @@ func TestSessionStreamOfASessionThatEndsMeanwhile(t *testing.T) {
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || answer.StatusCode != http.StatusUnauthorized {
 			t.Fatalf("answered %+v, %v", answer, err)
+		}
+		conn.Close()
+		s.close()
+	})
+}
+
+// TestSessionStreamOfABusyUserLooksForItself has changes so often that the stream is never quiet.
+func TestSessionStreamOfABusyUserLooksForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newClockSite(t)
+		live, conn, h := s.follow()
+		s.log.end(live)
+		for range 3 * lookEvery / keepAliveEvery {
+			s.log.happen("alice", 1)
+			time.Sleep(keepAliveEvery / 2)
+		}
+		if text := h.since(); !strings.Contains(text, "event: ended\n") || !h.isOver() {
+			t.Errorf("a minute after the session's end: %q", text)
 		}
 		conn.Close()
 		s.close()
