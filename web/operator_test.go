@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/web"
 )
@@ -161,4 +163,41 @@ func TestOperatorsCookieIsForTheHubsOwnPages(t *testing.T) {
 	s.do("GET", eventsPath, "", "Cookie", "hub_admin="+value).want(http.StatusUnauthorized)
 	s.do("GET", "/?x="+value, "").want(http.StatusBadRequest)
 	s.do("GET", "/"+value, "").want(http.StatusBadRequest)
+}
+
+// TestOperatorsCookieIsGoodForTheWholeAdminAPI tries every call of it, those that are still to come as well: from the
+// hub's own page, from an allowed one and from a foreign one.
+func TestOperatorsCookieIsGoodForTheWholeAdminAPI(t *testing.T) {
+	s := newSite(t, func(o *web.Options) {
+		o.PublicURL = "https://hub.example.com"
+		o.AllowOrigins = []string{"https://app.example.com"}
+	})
+	cookie := s.operator()
+	mux, err := web.Mux()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	err = chi.Walk(mux, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if !strings.HasPrefix(path, "/v1/admin/") || path == operatorPath {
+			return nil
+		}
+		path = strings.NewReplacer("{user}", "alice", "{id}", "00000000-0000-4000-8000-000000000001").Replace(path)
+		tried++
+		for origin, own := range map[string]bool{
+			"https://hub.example.com": true, "https://app.example.com": false, "https://evil.example": false,
+		} {
+			if own && path == streamPath {
+				continue // it has no end
+			}
+			r := s.do(method, path, "{}", "Cookie", cookie, "Origin", origin)
+			if admitted := r.status != http.StatusUnauthorized && r.status != http.StatusForbidden; admitted != own {
+				t.Errorf("%s %s from %s: %d %s", method, path, origin, r.status, r.text)
+			}
+		}
+		return nil
+	})
+	if err != nil || tried < 10 {
+		t.Errorf("%d calls, %v", tried, err)
+	}
 }

@@ -78,7 +78,7 @@ func (s *server) reportRoutes() []route {
 				tokenProblem(auth.TokenUsed), tokenProblem(auth.TokenNoUser), tokenProblem(auth.TokenOther),
 				tokenProblem(auth.SignedOff)),
 		on(s, operation("POST", sessions+"/{id}/report", "report-user-session",
-			"Report a session that its user says was not theirs", byAPIKey), s.adminReport).
+			"Report a session that its user says was not theirs", byOperator), s.adminReport).
 			says("For apps that check passwords themselves. The session named is the one to report, live or ended lately; the "+
 				"last that it has ended stands as the one that reports it.").
 			gives(http.StatusOK, "It is reported, and is not live.", answer).
