@@ -11,15 +11,19 @@ import { icon } from "./svg.js";
 /** The most characters of a user agent, a name or a message that are shown. */
 const LONG = 512;
 
+// Made once: that is what takes time, and a list has many.
+const whole = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium" });
+const time = new Intl.DateTimeFormat([], { timeStyle: "medium" });
+const date = new Intl.DateTimeFormat([], { month: "short", day: "numeric" });
+
 /** @param {string | number | undefined | null} at */
-export const exactly = (at) => (at ? new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" }) : "");
+export const exactly = (at) => (at ? whole.format(new Date(at)) : "");
 
 /** @param {string} at @returns {string} the time alone, if it was today */
 export function briefly(at) {
   const day = new Date(at);
-  const time = day.toLocaleTimeString();
-  if (day.toDateString() === new Date().toDateString()) return time;
-  return `${day.toLocaleDateString([], { month: "short", day: "numeric" })}, ${time}`;
+  const today = day.toDateString() === new Date().toDateString();
+  return today ? time.format(day) : `${date.format(day)}, ${time.format(day)}`;
 }
 
 /**
@@ -53,7 +57,8 @@ export function clientWords(of) {
 export function device(of) {
   const client = clientWords(of);
   const name = deviceName(of, "Unknown device");
-  return h("span", { class: "device" }, h("bdi", {}, name), !!client && client !== name && h("small", {}, h("bdi", {}, client)));
+  const said = [of?.client?.browser, of?.client?.system].filter(Boolean).join(" on ") === name;
+  return h("span", { class: "device" }, h("bdi", {}, name), !!client && !said && h("small", {}, h("bdi", {}, client)));
 }
 
 /**
