@@ -212,7 +212,7 @@ func (g *gated) testOwnAPI(t *testing.T) {
 
 	// The SDK and the pages come from the hub and need no session; what is near them is the app's.
 	for path, want := range map[string]string{
-		"/sdk/sessionhub.js": "connect", "/sign-in": "/ui/signin/signin.js", "/ui/signin/signin.js": "/sdk/sessionhub.js",
+		"/sdk/sessionhub.js": "connect", "/sign-in": "/ui/signin/signin.js", "/ui/signin/signin.js": "import",
 	} {
 		resp, source := g.ask(t, "GET", path, nil, nil)
 		if resp.StatusCode != http.StatusOK || !bytes.Contains(source, []byte(want)) {
