@@ -85,7 +85,7 @@ function linked() {
 /** Asks until the hub says whether somebody is signed in. */
 async function look() {
   try {
-    const { status, body } = await link.ask("session", "GET", SESSION);
+    const { status, body } = await link.ask(link, "GET", SESSION);
     if (status !== 404) return;
     enter("gate");
     gate.refuse(body.detail);
@@ -106,7 +106,7 @@ async function signOut() {
     await link.signOut();
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    say("The hub does not answer. You are still signed in.");
+    if (link.admitted) say("The hub does not answer. You are still signed in.");
   } finally {
     leaving = false;
   }

@@ -1,5 +1,5 @@
-// The event log, live: what was last, what comes, and, if asked for, what was before. Each event is there once, and
-// the order is the hub's.
+// The event log, live while the page can be seen: what was last, what comes, and, if asked for, what was before. Each
+// event is there once, and the order is the hub's.
 import { NoAnswer } from "./link.js";
 
 /** @import { Link } from "./link.js" */
@@ -47,6 +47,8 @@ export class Feed {
   #link;
   #query;
   #changed;
+  /** The IDs of the events. @type {Set<string>} */
+  #ids = new Set();
   /** The place in the log after the last event that has come. */
   #at = "";
   /** @type {EventSource | undefined} */
@@ -57,8 +59,8 @@ export class Feed {
   #gathering;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #mending;
+  #reading = false;
   #open = true;
-  #name;
 
   /**
    * @param {Link} link
@@ -69,7 +71,7 @@ export class Feed {
     this.#link = link;
     this.#changed = changed;
     this.#query = new URLSearchParams(Object.entries(only).filter(([, value]) => value));
-    this.#name = `feed ${this.#query}`;
+    document.addEventListener("visibilitychange", this.#look);
     this.#begin();
   }
 
@@ -79,7 +81,8 @@ export class Feed {
     this.#source?.close();
     clearTimeout(this.#gathering);
     clearTimeout(this.#mending);
-    this.#link.forget(this.#name);
+    document.removeEventListener("visibilitychange", this.#look);
+    this.#link.forget(this);
   }
 
   /** Begins the stream anew: the one there is may hang, now that the hub is there again. */
@@ -94,7 +97,7 @@ export class Feed {
    * @param {(read: number) => void} progress
    */
   async readOlder(progress) {
-    const known = new Set(this.events.map(({ id }) => id));
+    const known = new Set(this.#ids);
     /** @type {Event[]} */
     let found = [];
     let after = "";
@@ -109,14 +112,23 @@ export class Feed {
       more = page.more && until < 0;
     }
     this.older = false;
-    this.events = [...this.events, ...found.reverse()].slice(0, MOST);
+    this.#keep([...this.events, ...this.#news(found.reverse())]);
     this.#changed([]);
   }
+
+  /** Listens while somebody looks: a browser has few connections to a hub, for all its tabs. */
+  #look = () => {
+    if (!document.hidden) return void this.#begin();
+    this.#source?.close();
+    this.#source = undefined;
+  };
 
   /** Reads what there is, and then listens. */
   async #begin() {
     clearTimeout(this.#mending);
     this.#mending = undefined;
+    if (this.#reading || this.#source || this.refused) return;
+    this.#reading = true;
     try {
       if (this.#at === "") {
         const page = await this.#page({ last: String(PAGE) });
@@ -128,11 +140,13 @@ export class Feed {
         this.#add(page);
         more = page.more && this.#open;
       }
-      if (this.#open) this.#listen();
+      if (this.#open && !document.hidden) this.#listen();
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       if (this.refused) this.#changed([]);
       else this.#mend();
+    } finally {
+      this.#reading = false;
     }
   }
 
@@ -140,7 +154,7 @@ export class Feed {
   async #page(place) {
     const query = new URLSearchParams([...this.#query, ...Object.entries(place)]);
     if (!place.last) query.set("limit", String(PAGE));
-    const { status, body } = await this.#link.ask(this.#name, "GET", `/v1/admin/events?${query}`);
+    const { status, body } = await this.#link.ask(this, "GET", `/v1/admin/events?${query}`);
     if (status === 200) return body;
     this.refused = `${body.detail || body.title}`;
     throw new NoAnswer(this.refused);
@@ -190,9 +204,20 @@ export class Feed {
 
   #show() {
     this.#gathering = undefined;
-    const fresh = this.#fresh.splice(0).reverse();
-    this.events = [...fresh, ...this.events].slice(0, MOST);
+    const fresh = this.#news(this.#fresh.splice(0).reverse());
+    this.#keep([...fresh, ...this.events]);
     this.#changed(fresh);
+  }
+
+  /** @param {Event[]} events @returns {Event[]} those that are not there yet */
+  #news(events) {
+    return events.filter(({ id }) => !this.#ids.has(id));
+  }
+
+  /** Has these events, or as many as there is room for. @param {Event[]} events newest first */
+  #keep(events) {
+    this.events = events.slice(0, MOST);
+    this.#ids = new Set(this.events.map(({ id }) => id));
   }
 
   /** @param {Feed["state"]} state */

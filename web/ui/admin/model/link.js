@@ -17,8 +17,12 @@ export class NoAnswer extends Error {}
 
 /** The ways to an answer from the hub. */
 export class Link {
-  /** @type {Map<string, Trouble>} by who was asking */
+  /** @type {Map<object, Trouble>} by who was asking */
   #troubles = new Map();
+  /** Those who ask no more. @type {WeakSet<object>} */
+  #forgotten = new WeakSet();
+  /** How often somebody has signed in or out: an answer to what was asked before that tells nothing of the key. */
+  #era = 0;
   /** @type {(() => void)[]} */
   #listeners = [];
   /** Whether the hub takes the key that signed in here; undefined is not known yet. @type {boolean | undefined} */
@@ -38,13 +42,14 @@ export class Link {
   /**
    * Asks the hub. It throws NoAnswer where the hub is not there or says that it cannot answer now, and where the key
    * is no longer good; other refusals are answers.
-   * @param {string} who is asking: a trouble lasts until the same one is answered
+   * @param {object} who is asking: a trouble lasts until the same one is answered, or forgotten
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @returns {Promise<Answer>}
    */
   async ask(who, method, path, body) {
+    const era = this.#era;
     let answer;
     try {
       answer = await call(method, path, body);
@@ -61,9 +66,9 @@ export class Link {
       throw new NoAnswer(answer.body.detail || "The hub cannot answer.");
     }
     this.#troubles.delete(who);
-    if (answer.status === 401) this.admitted = false;
-    else if (answer.status < 400) this.admitted = true;
-    this.#tell();
+    if (era === this.#era && answer.status === 401) this.#admit(false);
+    else if (era === this.#era && answer.status < 400 && !this.admitted) this.#admit(true);
+    else this.#tell();
     if (answer.status === 401) throw new NoAnswer("You are signed out.");
     return answer;
   }
@@ -75,34 +80,39 @@ export class Link {
    */
   async signIn(key) {
     const answer = await call("POST", SESSION, { api_key: key });
-    if (answer.status === 201) {
-      this.admitted = true;
-      this.#tell();
-    }
+    if (answer.status === 201) this.#admit(true);
     return answer;
   }
 
   /** Signs out. It throws where that cannot be said to have happened. */
   async signOut() {
-    await this.ask("session", "DELETE", SESSION);
-    this.admitted = false;
+    await this.ask(this, "DELETE", SESSION);
     this.#troubles.clear();
-    this.#tell();
+    this.#admit(false);
   }
 
-  /** Takes back what somebody has met who asks no more. @param {string} who */
+  /** Takes back what somebody has met who asks no more, and what is still under way. @param {object} who */
   forget(who) {
+    this.#forgotten.add(who);
     if (this.#troubles.delete(who)) this.#tell();
   }
 
   /**
-   * @param {string} who
+   * @param {object} who
    * @param {Trouble["kind"]} kind
    * @param {string} detail
    */
   #meet(who, kind, detail) {
+    if (this.#forgotten.has(who)) return;
     const before = this.#troubles.get(who);
     this.#troubles.set(who, before?.kind === kind ? before : { kind, detail, since: Date.now() });
+    this.#tell();
+  }
+
+  /** @param {boolean} admitted */
+  #admit(admitted) {
+    if (this.admitted !== admitted) this.#era++;
+    this.admitted = admitted;
     this.#tell();
   }
 

@@ -56,7 +56,7 @@ export class Metrics {
     this.#open = false;
     clearTimeout(this.#timer);
     document.removeEventListener("visibilitychange", this.#look);
-    this.#link.forget("metrics");
+    this.#link.forget(this);
   }
 
   /** Begins when somebody looks, and stops when nobody does. */
@@ -69,7 +69,7 @@ export class Metrics {
   async #ask() {
     try {
       if (Date.now() - this.heardAt > 3 * EVERY) await this.#remember();
-      const { body } = await this.#link.ask("metrics", "GET", "/v1/admin/instances");
+      const { body } = await this.#link.ask(this, "GET", "/v1/admin/instances");
       if (this.#open) this.#take(body.instances);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
@@ -86,7 +86,7 @@ export class Metrics {
 
   /** Fills the time before now, or the time nobody looked, with what the hub remembers. */
   async #remember() {
-    const { body } = await this.#link.ask("metrics", "GET", "/v1/admin/stats/history");
+    const { body } = await this.#link.ask(this, "GET", "/v1/admin/stats/history");
     const points = remembered(body.points);
     this.samples = merged(this.samples, points, (points.at(-1)?.at ?? 0) - SPAN);
     this.#last = body.points.at(-1);

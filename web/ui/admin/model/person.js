@@ -37,7 +37,6 @@ export class Person {
   #link;
   #changed;
   #path;
-  #name;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #due = 0;
@@ -53,7 +52,6 @@ export class Person {
     this.user = user;
     this.#link = link;
     this.#changed = changed;
-    this.#name = `user ${user}`;
     this.#path = `/v1/admin/users/${encodeURIComponent(user)}`;
     this.feed = new Feed(link, { user }, (came) => {
       if (came.length && this.heardAt) this.refresh(SOON);
@@ -69,7 +67,7 @@ export class Person {
     this.feed.close();
     clearTimeout(this.#timer);
     document.removeEventListener("visibilitychange", this.#look);
-    this.#link.forget(this.#name);
+    this.#link.forget(this);
   }
 
   /** Looks again, at most so many ms from now. @param {number} within */
@@ -89,7 +87,7 @@ export class Person {
    */
   async end(id, message) {
     const path = `${this.#path}/sessions${id ? `/${id}` : ""}`;
-    const { status, body } = await this.#link.ask(this.#name, "DELETE", path, message ? { message } : undefined);
+    const { status, body } = await this.#link.ask(this, "DELETE", path, message ? { message } : undefined);
     this.refresh(0);
     if (status === 404) return [];
     return status === 200 ? body.ended : `${body.detail || body.title}`;
@@ -105,8 +103,8 @@ export class Person {
     this.#asking = true;
     try {
       const [list, limits] = await Promise.all([
-        this.#link.ask(this.#name, "GET", `${this.#path}/sessions?ended=true`),
-        this.#link.ask(this.#name, "GET", `${this.#path}/limit`),
+        this.#link.ask(this, "GET", `${this.#path}/sessions?ended=true`),
+        this.#link.ask(this, "GET", `${this.#path}/limit`),
       ]);
       if (this.#open) this.#take(list, limits);
     } catch (error) {
