@@ -142,12 +142,20 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	// The keyboard reads the charts, and so does a table.
 	b.do(chromedp.Focus(`[aria-label="Logins over time"]`), chromedp.KeyEvent("End"))
 	b.script(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }))`)
-	b.until(`document.activeElement.getAttribute("aria-valuenow") === "0"`)
+	b.until(`document.activeElement.ariaValueNow === document.activeElement.ariaValueMin`)
 	b.script(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "End" }))`)
 	b.until(`/: (\d+ logins? in 15 s|–)/.test(document.activeElement.getAttribute("aria-valuetext"))`)
 	b.do(chromedp.Click(".chart summary"))
 	b.until(`all(".chart tbody tr").length > 0`)
 	b.do(chromedp.Click(".chart summary"))
+
+	// What it reads out stays while others come.
+	b.do(chromedp.Focus(`[aria-label="Connections over time"]`))
+	said, last := eval[string](b, `document.activeElement.ariaValueText`), eval[string](b, `document.activeElement.ariaValueMax`)
+	b.until(fmt.Sprintf(`document.activeElement.ariaValueMax !== %q`, last))
+	if now := eval[string](b, `document.activeElement.ariaValueText`); now != said {
+		t.Errorf("the chart said %q, and then %q by itself", said, now)
+	}
 
 	// The feed is live within its filters.
 	b.until(`all("#event-list .rows-body .row").length === 3`)
@@ -170,6 +178,14 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	b.until(`!query(".news").hidden && text(".news") === "1 new" && all("#event-list .rows-body .row").length === 3`)
 	b.do(chromedp.Click(".news"))
 	b.until(`query(".news").hidden && all("#event-list .rows-body .row").length === 4`)
+
+	// Another part of the log, asked for meanwhile, is shown as it is.
+	b.do(chromedp.Click(".pause"))
+	b.fill("#events-type", "session.ended")
+	b.until(`text(".feed-state").startsWith("Paused") && all("#event-list .rows-body .row").length === 3 && query(".news").hidden`)
+	b.do(chromedp.Click(".pause"))
+	b.fill("#events-type", "session.created")
+	b.until(`all("#event-list .rows-body .row").length === 4`)
 
 	// The keyboard goes through the list, and opens what it is at.
 	b.do(chromedp.Focus("#event-list .rows"))
@@ -241,6 +257,12 @@ func TestDashboardEndsSessions(t *testing.T) {
 	b.until(`query("#user-empty").checkVisibility()`)
 	s.open("b/o b")
 	b.until(`text("#user-count") === "1" && all("#user-events .rows-body .row").length === 1`)
+
+	// What was opened of one user's is not left beside another's.
+	b.do(chromedp.Click("#user-events .rows-body .row"))
+	b.until(`query("#user-events .details").checkVisibility()`)
+	b.find("alice")
+	b.until(`!query("#user-events .details").checkVisibility()`)
 }
 
 // front is a server before a site, which can be cut off, and given another hub.

@@ -26,6 +26,8 @@ export class Metrics {
 
   #link;
   #changed;
+  /** How far the hub's clock is ahead of the one here, in ms. */
+  #ahead = 0;
   /** @type {Instance[]} */
   #living = [];
   /** The last that the hub remembered, until the instances are known. @type {Point | undefined} */
@@ -47,8 +49,7 @@ export class Metrics {
 
   /** @returns {number} what time it is at the hub, in ms since 1970, about */
   get now() {
-    const beat = lastBeat(this.#living);
-    return beat ? beat + Date.now() - this.heardAt : Date.now();
+    return Date.now() + this.#ahead;
   }
 
   /** Asks no more. */
@@ -119,6 +120,7 @@ export class Metrics {
       ...gone.map((i) => ({ ...i, goneSince: i.goneSince ?? next.at, left: i.left ?? i.state === "draining" })),
     ];
     this.heardAt = Date.now();
+    if (instances.length) this.#ahead = lastBeat(instances) - this.heardAt;
     this.#changed();
   }
 }

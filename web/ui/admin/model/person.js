@@ -33,6 +33,8 @@ export class Person {
   refused = "";
   /** When the hub has last answered, in ms; 0 is never. */
   heardAt = 0;
+  /** How far the hub's clock is ahead of the one here, in ms. */
+  #ahead = 0;
 
   #link;
   #changed;
@@ -68,6 +70,11 @@ export class Person {
     clearTimeout(this.#timer);
     document.removeEventListener("visibilitychange", this.#look);
     this.#link.forget(this);
+  }
+
+  /** @returns {number} what time it is at the hub, in ms since 1970, to the second */
+  get now() {
+    return Date.now() + this.#ahead;
   }
 
   /** Looks again, at most so many ms from now. @param {number} within */
@@ -121,6 +128,7 @@ export class Person {
    */
   #take(list, limits) {
     this.heardAt = Date.now();
+    this.#ahead = list.date - this.heardAt;
     this.refused = list.status === 200 ? "" : `${list.body.detail || list.body.title}`;
     const byActivity = (/** @type {LiveSession} */ a, /** @type {LiveSession} */ b) =>
       a.last_active_at < b.last_active_at ? 1 : -1;

@@ -52,16 +52,19 @@ export class Chart {
   #table;
   /** @type {Shown | undefined} */
   #shown;
-  /** @type {number | undefined} */
+  /** The moment that is picked, in ms since 1970: it stays the same while others come. @type {number | undefined} */
   #picked;
   #width = 0;
+  /** Where the moments begin, in pixels. */
+  #left = 0;
 
   /** @param {Kind} kind */
   constructor(kind) {
     this.#kind = kind;
     this.#plot = h("div", { class: "plot", tabIndex: 0, role: "slider", ariaLabel: `${kind.title} over time`,
-      ariaOrientation: "horizontal", keydown: this.#key, blur: () => this.#pick(undefined),
-      pointermove: this.#point, pointerdown: this.#point, pointerleave: () => this.#pick(undefined) });
+      ariaOrientation: "horizontal", keydown: this.#key, focus: () => this.#go(this.#at),
+      blur: () => this.#pick(undefined), pointermove: this.#point, pointerdown: this.#point,
+      pointerleave: () => document.activeElement !== this.#plot && this.#pick(undefined) });
     this.#plot.append(this.#drawing);
     this.#table = h("details", { toggle: () => this.#tabulate() },
       h("summary", {}, "As a table"),
@@ -99,6 +102,7 @@ export class Chart {
     const left = 10 + 7.5 * Math.max(...marks.map((mark) => this.#kind.tick(mark).length));
     const y = (this.#kind.powers ? logarithmic : linear)(ends, [BOTTOM, TOP]);
     const x = linear([shown.since, shown.until], [left, this.#width - 6]);
+    this.#left = left;
     this.#drawing.setAttribute("width", String(this.#width));
     this.#drawing.setAttribute("viewBox", `0 0 ${this.#width} ${HEIGHT}`);
     this.#drawing.replaceChildren(this.#axes(marks, left, x, y), ...this.#lines(shown, x, y), ...this.#cursor(shown, x, y));
@@ -153,8 +157,8 @@ export class Chart {
    * @param {(v: number) => number} y
    */
   #cursor({ at, values, step = 0 }, x, y) {
-    const i = this.#picked;
-    if (i === undefined || at[i] === undefined) return [];
+    const i = this.#at;
+    if (this.#picked === undefined || i < 0) return [];
     const middle = this.#kind.shape === "bars" ? (x(step) - x(0)) / 2 - 1 : 0;
     const dots = values.map((series, n) => ({ n, value: series[i] })).filter(({ value }) => value !== null)
       .map(({ n, value }) => svg("circle", { cx: x(at[i]) + middle, cy: y(/** @type {number} */ (value)), r: 4,
@@ -164,13 +168,12 @@ export class Chart {
 
   /** Says what is picked, or what is last. @param {Shown} shown */
   #say(shown) {
-    const last = shown.at.length - 1;
-    const i = Math.min(this.#picked ?? last, last);
+    const i = this.#at;
     const words = i < 0 ? "Nothing yet" : `${exactly(shown.at[i])}: ${this.#words(shown, i)}`;
     this.#readout.textContent = this.#picked === undefined ? "" : words;
-    this.#plot.ariaValueMin = "0";
-    this.#plot.ariaValueMax = String(Math.max(0, last));
-    this.#plot.ariaValueNow = String(Math.max(0, i));
+    this.#plot.ariaValueMin = String(shown.at[0] ?? 0);
+    this.#plot.ariaValueMax = String(shown.at.at(-1) ?? 0);
+    this.#plot.ariaValueNow = String(shown.at[i] ?? 0);
     this.#plot.ariaValueText = words;
   }
 
@@ -198,28 +201,39 @@ export class Chart {
     ])).reverse());
   }
 
-  /** @param {number | undefined} i */
-  #pick(i) {
-    if (this.#picked === i) return;
-    this.#picked = i;
+  /** @returns {number} the index of what is picked, or of the latest; -1 is that there is nothing */
+  get #at() {
+    return nearest(this.#shown?.at ?? [], this.#picked ?? Infinity);
+  }
+
+  /** @param {number} i picked from now on, or the one nearest to it */
+  #go(i) {
+    const at = this.#shown?.at ?? [];
+    this.#pick(at[Math.min(at.length - 1, Math.max(0, i))]);
+  }
+
+  /** @param {number | undefined} moment */
+  #pick(moment) {
+    if (this.#picked === moment) return;
+    this.#picked = moment;
     this.#draw();
   }
 
   #point = (/** @type {PointerEvent} */ event) => {
     const shown = this.#shown;
-    if (!shown || shown.at.length === 0) return;
+    if (!shown) return;
     const box = this.#plot.getBoundingClientRect();
-    const share = (event.clientX - box.left - 30) / (box.width - 36);
-    this.#pick(nearest(shown.at, shown.since + share * (shown.until - shown.since) - (shown.step ?? 0) / 2));
+    const share = (event.clientX - box.left - this.#left) / (box.width - 6 - this.#left);
+    this.#go(nearest(shown.at, shown.since + share * (shown.until - shown.since) - (shown.step ?? 0) / 2));
   };
 
   #key = (/** @type {KeyboardEvent} */ event) => {
     const last = (this.#shown?.at.length ?? 0) - 1;
-    const from = this.#picked ?? last;
+    const from = this.#at;
     const to = { ArrowLeft: from - 1, ArrowDown: from - 1, ArrowRight: from + 1, ArrowUp: from + 1, PageUp: from + 10,
       PageDown: from - 10, Home: 0, End: last }[event.key];
     if (last < 0 || to === undefined) return;
     event.preventDefault();
-    this.#pick(Math.min(last, Math.max(0, to)));
+    this.#go(to);
   };
 }

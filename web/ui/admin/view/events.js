@@ -40,6 +40,13 @@ export class UserEvents {
   #list = eventList("h4", "Events of this user", COLUMNS.filter(({ name }) => name !== "user"));
   element = this.#list.element;
 
+  /** Shows nothing any more: they are to be another user's. */
+  clear() {
+    this.#list.details.hide();
+    this.#list.rows.toTop();
+    this.show([]);
+  }
+
   /** @param {Event[]} events newest first */
   show(events) {
     this.#list.rows.set(events);
@@ -135,7 +142,7 @@ export class Events {
     if (!this.#feed) return; // it is being made
     if (came.length) this.#seen([...new Set(came.map((e) => e.user))]);
     const { events, state } = this.#feed;
-    if (this.#paused || this.#list.rows.scrolled) {
+    if (state !== "loading" && (this.#paused || this.#list.rows.scrolled)) {
       this.#held ??= events.slice(came.length);
       this.#waiting += came.length;
     } else {

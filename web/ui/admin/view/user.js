@@ -33,7 +33,7 @@ export class User {
     columns: [
       { name: "where", title: "Device", render: device },
       { name: "address", title: "Address", render: (s) => foreign(s.ip) },
-      { name: "active", title: "Last active", render: (s) => h("span", { title: exactly(s.last_active_at) }, ago(s.last_active_at)) },
+      { name: "active", title: "Last active", render: (s) => h("span", { title: exactly(s.last_active_at) }, ago(s.last_active_at, this.#person?.now)) },
       { name: "connected", title: "Connected", render: connected },
       { name: "end", title: "End", render: (s) => h("button", { type: "button", tabIndex: -1, click: (/** @type {Event} */ e) => {
         e.stopPropagation();
@@ -74,6 +74,7 @@ export class User {
     if (this.#person?.user === user) return;
     this.close();
     this.#details.hide();
+    this.#events.clear();
     this.#filter.value = "";
     $("end-question").replaceChildren();
     $("end-result").replaceChildren();
