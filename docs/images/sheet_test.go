@@ -9,20 +9,27 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestREADMEHasThePictures(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+func TestPicturesAreShown(t *testing.T) {
+	pages, err := filepath.Glob("../*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`docs/images/[\w-]+\.png`).FindAllString(string(text), -1)
-	for _, name := range named {
-		info, err := os.Stat("../../" + name)
-		if err != nil || info.Size() > maxBytes {
-			t.Errorf("%s: %v, %v", name, info, err)
+	var shown []string
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`["(](?:docs/)?images/([\w-]+\.png)`).FindAllStringSubmatch(string(text), -1) {
+			shown = append(shown, match[1])
+			if info, err := os.Stat(match[1]); err != nil || info.Size() > maxBytes {
+				t.Errorf("%s shows %s: %v, %v", page, match[1], info, err)
+			}
 		}
 	}
 	there, err := filepath.Glob("*.png")
@@ -30,7 +37,7 @@ func TestREADMEHasThePictures(t *testing.T) {
 		t.Fatal(there, err)
 	}
 	for _, name := range there {
-		if !strings.Contains(string(text), "docs/images/"+name) {
+		if !slices.Contains(shown, name) {
 			t.Errorf("nobody shows %s", name)
 		}
 	}
