@@ -1,8 +1,8 @@
 package web
 
 import (
-	"cmp"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sessionhub/sessionhub/hub"
@@ -46,7 +46,7 @@ type instanceView struct {
 	StartedAt *session.Timestamp `json:"started_at"`
 	BeatAt    *session.Timestamp `json:"beat_at" doc:"When it was last heard of, by the store's clock"`
 
-	State          session.State `json:"state" enum:"ready,draining,not_ready,unknown" doc:"Unknown is that of a version that did not say"`
+	State          session.State `json:"state" enum:"ready,draining,not_ready,unknown" doc:"Unknown is that of another version, which does not say, or says what this one does not know"`
 	Detail         string        `json:"detail,omitempty" doc:"What is wrong, where it is not ready"`
 	CPU            float64       `json:"cpu" doc:"How much of one core it took between its last two beats: 1 is all of it"`
 	MemoryBytes    uint64        `json:"memory_bytes" doc:"What is resident of it in memory"`
@@ -57,7 +57,7 @@ type instanceView struct {
 	NoticeMS noticeTimes `json:"notice_ms"`
 }
 
-// stateUnknown is shown of an instance that does not say how it is.
+// stateUnknown is shown of an instance of another version that does not say how it is, or says what is not in States.
 const stateUnknown session.State = "unknown"
 
 func (s *server) statsRoutes() []route {
@@ -125,9 +125,13 @@ func (s *server) instances(*call, *none) (*instancesAnswer, error) {
 }
 
 func viewInstance(in session.Instance) instanceView {
+	state := in.State
+	if !slices.Contains(session.States, state) {
+		state = stateUnknown
+	}
 	return instanceView{
 		ID: in.ID, Version: in.Version, StartedAt: timestamp(in.StartedAt), BeatAt: timestamp(in.BeatAt),
-		State: cmp.Or(in.State, stateUnknown), Detail: in.Detail, CPU: in.CPU, MemoryBytes: in.Memory,
+		State: state, Detail: in.Detail, CPU: in.CPU, MemoryBytes: in.Memory,
 		Goroutines: in.Goroutines, MaxConnections: in.MaxConnections,
 		Counters: in.Counters, NoticeMS: viewNotices(in.Notices),
 	}

@@ -70,9 +70,8 @@ func (s *Store) Beat(ctx context.Context, self session.Instance) ([]session.Inst
 		value, _ := fields[i+1].(string)
 		beat, description, _ := strings.Cut(value, " ")
 		var instance session.Instance
-		if err := json.Unmarshal([]byte(description), &instance); err != nil {
-			return nil, false, fmt.Errorf("redis: instance %s: %w", id, err)
-		}
+		// What another version says otherwise than this one is not known of it; it is alive all the same.
+		_ = json.Unmarshal([]byte(description), &instance)
 		instance.ID, instance.BeatAt = id, parseMillis(beat)
 		alive = append(alive, instance)
 		seen.alive[id] = true
