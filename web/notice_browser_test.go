@@ -39,7 +39,8 @@ func TestNoticeItWasNotMe(t *testing.T) {
 	own.script(`document.querySelector("#draft").focus()`)
 	token := s.openOn("alice", "Office")
 	text := own.says("You were signed out here")
-	own.contains(text, "Your account signed in somewhere else", "Office", "Firefox 140 on Windows", "198.51.100.20", "just now", "Was that you?")
+	own.contains(text, "Your account signed in somewhere else", "Office", "Firefox 140 on Windows", "198.51.100.20",
+		"just now", "Was that you?")
 	intruder := s.noticed(open(), token)
 	if got := own.focused(); got != "title" {
 		t.Errorf("the focus is in %q, want the heading", got)
@@ -68,7 +69,8 @@ func TestNoticeItWasNotMe(t *testing.T) {
 	}
 	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(1, "sessions")
 	own.presses("demo" + kb.Enter)
-	own.contains(own.says("It has been signed out"), "Office", "Firefox 140 on Windows", "Change your password now", "Nothing else is signed in")
+	own.contains(own.says("It has been signed out"), "Office", "Firefox 140 on Windows", "Change your password now",
+		"Nothing else is signed in")
 	intruder.contains(intruder.says("You were signed out here"), "Firefox on Linux")
 	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(0, "sessions")
 	events := s.admin("GET", "/v1/admin/events", "").want(http.StatusOK)
@@ -149,15 +151,15 @@ func TestNoticeSpeaksAndEndsAtItsTimes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withNotice)
 	w := s.faked(browser(t, s)(), "")
-	w.script(`$alerts = []; new MutationObserver(() => $alerts.push(notice.shadowRoot.querySelector("[role=alert]").textContent))
-		.observe(notice.shadowRoot.querySelector("[role=alert]"), {childList: true, characterData: true, subtree: true})`)
+	w.script(`alerts = []; spoken = notice.shadowRoot.querySelector("[role=alert]");
+		new MutationObserver(() => alerts.push(spoken.textContent)).observe(spoken, {childList: true})`)
 	w.script(`say({type: "session.expiring", at: "", in_ms: 10_600})`)
 	w.until(`$("[role=timer]").innerText === "10 seconds"`)
-	w.until(`$alerts.at(-1) === "10 seconds left to stay signed in."`)
+	w.until(`alerts.at(-1) === "10 seconds left to stay signed in."`)
 	// With a connection that comes back, and warns anew with less, the count goes on.
 	w.script(`say({type: "session.expiring", at: "", in_ms: 300})`)
 	w.until(`$("#text").innerText === "Your time is up. One moment…"`)
-	if got := get(w, chromedp.Evaluate[int](`$alerts.length`)); got != 2 {
+	if got := get(w, chromedp.Evaluate[int](`alerts.length`)); got != 2 {
 		t.Errorf("spoke %d times, want twice", got)
 	}
 	w.script(`say({type: "session.revoked", id: "s1", reason: "idle", message: ""})`)
@@ -195,7 +197,8 @@ func TestNoticeOfEachEnding(t *testing.T) {
 		{"superseded", "", "You were signed out here", "Your account signed in somewhere else", false},
 		{"ended_by_user", byOther, "You were signed out here", "Another device that is signed in", true},
 		{"replaced", byOther, "You were signed out here", "This device signed in again", false},
-		{"ended_by_admin", `message: "See the desk, please."`, "An administrator signed you out", "See the desk, please.", false},
+		{"ended_by_admin", `message: "See the desk, please."`, "An administrator signed you out", "See the desk, please.",
+			false},
 		{"ended_by_admin", `message: "An administrator ended this session at 08:30 UTC."`, "An administrator signed you out",
 			"ask whoever looks after your account", false},
 		{"idle", "", "You were signed out", "Nothing had happened here", false},
@@ -239,7 +242,8 @@ func TestNoticeReports(t *testing.T) {
 			"It was signed out already", "and 2 more"},
 	} {
 		s.faked(w, "")
-		w.script(`hub.report = async (proof) => { window.proof = proof; if (%[1]s) return %[1]s; throw new TypeError("net") }`, tt.answer)
+		w.script(`hub.report = async (proof) => { window.proof = proof; if (%[1]s) return %[1]s; throw new TypeError("net") }`,
+			tt.answer)
 		w.script(`say(%s)`, ending("superseded", byOther))
 		w.choose("It was not me")
 		w.says("Sign the other device out")
@@ -257,7 +261,8 @@ func TestNoticeReports(t *testing.T) {
 	// The app may do it itself, with what proves the user to it; and without passwords there is advice.
 	s.faked(w, "")
 	w.script(`handled = (event) => event.type === "session-report" && (window.detail = event.detail)`)
-	w.script(`hub.report = async (proof) => ({status: 200, body: {ended: proof.id_token === "t", session: {}, sessions: []}})`)
+	w.script(`hub.report = async (proof) =>
+		({status: 200, body: {ended: proof.id_token === "t", session: {}, sessions: []}})`)
 	w.script(`say(%s)`, ending("superseded", byOther))
 	w.choose("It was not me")
 	w.says("You are signed out here")
@@ -286,12 +291,13 @@ func TestNoticeLeavesTheRestToTheApp(t *testing.T) {
 	}
 
 	// Its own sign-out is no news. One that is given late is shown what there is.
-	s.faked(w, `platform: {...made.platform, fetch: async () => ({status: 204, headers: new Headers(), text: async () => ""})}`)
+	s.faked(w, `platform: {...made.platform, fetch: async () => new Response(null, {status: 204})}`)
 	w.script(`hub.logout()`)
 	w.until(`hub.state.name === "ended"`)
 	w.saysNothing()
 	s.faked(w, "")
-	w.script(`notice.connection = undefined; say({type: "session.expiring", at: "", in_ms: 30_000}); notice.connection = hub`)
+	w.script(`notice.connection = undefined; say({type: "session.expiring", at: "", in_ms: 30_000})`)
+	w.script(`notice.connection = hub`)
 	w.says("Are you still there?")
 	w.script(`notice.remove()`)
 	w.script(`document.body.append(notice)`)
@@ -314,7 +320,8 @@ func TestNoticeOverAModalDialog(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withNotice)
 	w := s.faked(browser(t, s)(), "")
-	w.script(`document.body.append(Object.assign(document.createElement("dialog"), {id: "own", tabIndex: -1})); own.showModal()`)
+	w.script(`document.body.append(Object.assign(document.createElement("dialog"), {id: "own", tabIndex: -1}))`)
+	w.script(`own.showModal()`)
 	w.script(`say({type: "session.expiring", at: "", in_ms: 40_000})`)
 	w.says("Are you still there?")
 	w.presses(kb.Tab)
@@ -338,9 +345,11 @@ func TestNoticeOfHostileNames(t *testing.T) {
 	w.do(chromedp.EmulateViewport(360, 640))
 	for _, name := range []string{
 		`<img src=x onerror="violations.push('ran')"><script>violations.push('ran')</script>`,
-		"\u202egnp.exe\u2066 \u200f\u0000\u0007 two\nlines", strings.Repeat("W", 10_000), "", strings.Repeat("e\u0301\u0317", 3000),
+		"\u202egnp.exe\u2066 \u200f\u0000\u0007 two\nlines", strings.Repeat("W", 10_000), "",
+		strings.Repeat("e\u0301\u0317", 3000),
 	} {
-		by := fmt.Sprintf(`by: {session_id: "s2", ip: %[1]s, device: {id: "x", name: %[1]s, kind: "web"}}, message: %[1]s`, encode(name))
+		by := fmt.Sprintf(`by: {session_id: "s2", ip: %[1]s, device: {id: "x", name: %[1]s, kind: "web"},
+			client: {browser: %[1]s, system: %[1]s}}, message: %[1]s`, encode(name))
 		for _, reason := range []string{"superseded", "ended_by_admin"} {
 			s.faked(w, "")
 			w.script(`say(%s)`, ending(reason, by))

@@ -100,7 +100,9 @@ export function style() {
 /**
  * Makes an element. Functions among the properties listen to the event of their name; strings become text.
  * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Record<string, any>} [properties] @param {...(Node | string | false | undefined)} children falsy: none
+ * @param {T} tag
+ * @param {Record<string, any>} [properties]
+ * @param {...(Node | string | false | undefined)} children falsy ones are left out
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, properties = {}, ...children) {

@@ -67,6 +67,7 @@ test("the package holds its types, which need no DOM, and works where it is inst
   writeFileSync(join(folder, "app.js"), 'import * as c from "@sessionhub/client"; console.log(Object.keys(c).join());');
   assert.equal(run("node", "app.js").trim(), "connect,deviceId");
   // A server that renders pages may import the element, and nothing comes of it.
-  writeFileSync(join(folder, "app.js"), 'import * as n from "@sessionhub/client/session-notice"; console.log(Object.keys(n)[0]);');
+  const server = 'import * as n from "@sessionhub/client/session-notice"; console.log(Object.keys(n)[0]);';
+  writeFileSync(join(folder, "app.js"), server);
   assert.equal(run("node", "app.js").trim(), "SessionNotice");
 });
