@@ -86,6 +86,20 @@ func (s *site) connections(user string, want int) {
 	s.Fatalf("want %d connections: %s", want, r.text)
 }
 
+// receipt waits until a device has said that it has shown the notice of the user's first session that has ended, and
+// returns the list of all sessions.
+func (s *site) receipt(user string) (list *reply) {
+	s.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+		list = s.admin("GET", "/v1/admin/users/"+user+"/sessions?ended=true", "").want(http.StatusOK)
+		if list.at("ended", 0, "receipt") != nil {
+			return list
+		}
+	}
+	s.Fatalf("no receipt: %s", list.text)
+	return nil
+}
+
 func TestSDKSharesOneSocketAmongTabs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withSDK)
@@ -117,16 +131,7 @@ func TestSDKSharesOneSocketAmongTabs(t *testing.T) {
 		w.hears("revoked superseded Your account signed in")
 		w.hears("ended socket")
 	}
-	list := s.admin("GET", "/v1/admin/users/alice/sessions?ended=true", "")
-	if list.at("ended", 0, "receipt") == nil {
-		for deadline := time.Now().Add(10 * time.Second); list.at("ended", 0, "receipt") == nil; {
-			if time.Now().After(deadline) {
-				t.Fatalf("no receipt: %s", list.text)
-			}
-			<-time.After(20 * time.Millisecond)
-			list = s.admin("GET", "/v1/admin/users/alice/sessions?ended=true", "")
-		}
-	}
+	s.receipt("alice")
 	for _, w := range []*window{follower, third, alone} {
 		kept := get(w, chromedp.Evaluate[string](`JSON.stringify([Object.entries(localStorage), location.href,
 			document.cookie, performance.getEntries().map((e) => e.name)])`))
