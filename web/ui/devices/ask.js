@@ -17,7 +17,7 @@ import { h } from "../lib/dom.js";
  * @returns {HTMLElement}
  */
 export function ask({ label, of, question, yes, act }) {
-  const spoken = of && h("span", { class: "spoken" }, " ", of);
+  const spoken = of && h("span", { class: "unseen" }, " ", of);
   const button = h("button", { type: "button", click: open }, label, spoken);
   const box = h("div", { class: "ask" }, button);
 

@@ -1,5 +1,5 @@
 // One device, as a card in a list.
-import { ago, deviceName, plain, when } from "/sdk/words.js";
+import { ago, deviceName, plain, program, when } from "/sdk/words.js";
 import { h } from "../lib/dom.js";
 import { ask } from "./ask.js";
 
@@ -13,11 +13,7 @@ const ICONS = { web: "computer", desktop: "computer", mobile: "phone", tv: "tv",
  * @param {Session} session
  */
 export function software({ client, user_agent }) {
-  const { browser, browser_version, system, system_version } = client;
-  const program = [browser, browser_version].filter(Boolean).join(" ");
-  const on = [system, system_version].filter(Boolean).join(" ");
-  if (program && on) return plain(`${program} on ${on}`);
-  return plain(program || on || user_agent) || "Unknown browser";
+  return program(client) || plain(user_agent) || "Unknown browser";
 }
 
 /** @param {Session} session */

@@ -40,7 +40,7 @@ export function sessionList(legend, sessions, now, choosing) {
     list.ariaLabel = legend;
     return h("div", {}, list, more);
   }
-  return h("fieldset", {}, h("legend", { class: "sr" }, legend), list, more);
+  return h("fieldset", {}, h("legend", { class: "unseen" }, legend), list, more);
 }
 
 /**

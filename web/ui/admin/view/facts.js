@@ -1,6 +1,6 @@
 // What is known of a device, a session or an event, put so that it can be shown: whatever people have called
 // themselves goes through plain().
-import { deviceName, plain } from "/sdk/words.js";
+import { deviceName, plain, program } from "/sdk/words.js";
 import { h } from "../../lib/dom.js";
 import { happened } from "./phrases.js";
 import { icon } from "./svg.js";
@@ -40,22 +40,11 @@ export const userHash = (user) => `#user=${encodeURIComponent(user)}`;
 export const userLink = (user, properties) => h("a", { href: userHash(user), ...properties }, foreign(user));
 
 /**
- * Says what a browser and a system are, as the hub has read them from the user agent.
- * @param {any} of a session, or who did something
- * @returns {string} empty where it is not known
- */
-export function clientWords(of) {
-  const { browser, browser_version: browserVersion, system, system_version: systemVersion } = of?.client ?? {};
-  const join = (/** @type {unknown[]} */ ...words) => words.map((w) => plain(w)).filter(Boolean).join(" ");
-  return [join(browser, browserVersion), join(system, systemVersion)].filter(Boolean).join(" on ");
-}
-
-/**
  * Shows a device: its name, and what runs on it where the name does not say so.
  * @param {any} of
  */
 export function device(of) {
-  const client = clientWords(of);
+  const client = program(of?.client);
   const name = deviceName(of, "Unknown device");
   const said = [of?.client?.browser, of?.client?.system].filter(Boolean).join(" on ") === name;
   return h("span", { class: "device" }, h("bdi", {}, name), !!client && !said && h("small", {}, h("bdi", {}, client)));
@@ -85,7 +74,7 @@ function whereabouts(of, prefix = "") {
   if (!of) return [];
   return [
     [titled("Device"), !!of.device?.name && foreign(of.device.name)],
-    [titled("Browser and system"), clientWords(of)],
+    [titled("Browser and system"), program(of?.client)],
     [titled("Kind"), plain(of.device?.kind)],
     [titled("Address"), !!of.ip && foreign(of.ip)],
     [titled("User agent"), !!of.user_agent && foreign(of.user_agent, LONG)],

@@ -1,11 +1,11 @@
 // One user: who is signed in where, what has ended and why, and the means to end it.
-import { ago, plain } from "/sdk/words.js";
+import { ago, plain, program } from "/sdk/words.js";
 import { $, h } from "../../lib/dom.js";
 import { Person } from "../model/person.js";
 import { Details } from "./details.js";
 import { askToEnd } from "./ending.js";
 import { UserEvents } from "./events.js";
-import { briefly, clientWords, device, exactly, foreign, sessionFacts } from "./facts.js";
+import { briefly, device, exactly, foreign, sessionFacts } from "./facts.js";
 import { counted, limitWords, reasonWords, receiptWords } from "./phrases.js";
 import { Rows } from "./rows.js";
 
@@ -168,7 +168,7 @@ function counts(shown, all) {
 
 /** @param {LiveSession} session @returns {string} what a filter looks at */
 function searched(session) {
-  return [session.device.name, clientWords(session), session.ip, session.user_agent, session.id,
+  return [session.device.name, program(session.client), session.ip, session.user_agent, session.id,
     ...session.instances.map(({ id }) => id)].join("\n").toLowerCase();
 }
 
