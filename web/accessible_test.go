@@ -30,7 +30,8 @@ const axeRun = `axe.run(document, {
 	rules: { "target-size": { enabled: true } },
 	resultTypes: ["violations"],
 }).then(({ violations }) => violations.flatMap((v) => v.nodes.map((n) =>
-	v.id + " at " + n.target.flat().join(" ") + ": " + n.failureSummary.split("\n").slice(1).map((l) => l.trim()).join("; "))))`
+	v.id + " at " + n.target.flat().join(" ") + ": " +
+		n.failureSummary.split("\n").slice(1).map((l) => l.trim()).join("; "))))`
 
 // accessible holds the page, as it is at the moment, to WCAG 2.2 at level AA, in the given ways to look at it; none are
 // all. Afterwards nothing has the focus.

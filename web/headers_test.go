@@ -18,12 +18,13 @@ import (
 // getPaths are the paths of all that can be read, with something in place of what is variable.
 func getPaths(t *testing.T) (paths []string) {
 	t.Helper()
+	filled := strings.NewReplacer("{user}", "alice", "{id}", "00000000-0000-4000-8000-000000000001", "{type}", "invalid")
 	mux, err := web.Mux()
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = chi.Walk(mux, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		path = strings.NewReplacer("{user}", "alice", "{id}", "00000000-0000-4000-8000-000000000001", "{type}", "invalid").Replace(path)
+		path = filled.Replace(path)
 		if method == http.MethodGet && !strings.ContainsAny(path, "{*") {
 			paths = append(paths, path)
 		}
@@ -49,7 +50,8 @@ func TestHeadersKeepAnswersSafe(t *testing.T) {
 			}
 		}
 		for _, r := range []*reply{
-			s.do("BREW", "/", ""), s.do("POST", "/v1/login", "{"), s.do("OPTIONS", "/v1/session", "", "Origin", "https://x.example"),
+			s.do("BREW", "/", ""), s.do("POST", "/v1/login", "{"),
+			s.do("OPTIONS", "/v1/session", "", "Origin", "https://x.example"),
 			s.do("POST", "/v1/login", `{"username":"alice","password":"demo"}`), s.do("HEAD", "/", ""),
 			s.do("POST", "/v1/login", `{"username":"panic","password":"demo"}`), s.do("POST", "/v1/oidc/logout", "x"),
 		} {
@@ -125,8 +127,8 @@ func directives(policy string) map[string]string {
 }
 
 // inline is what a page would hold that its policy forbids: scripts and styles of its own, and what is not the hub's.
-var inline = regexp.MustCompile(`(?i)<style|\sstyle\s*=|<script>|<script\s[^>]*>[^<]|\son[a-z]+\s*=\s*["']|javascript:|` +
-	`(src|href|action)="(https?:|//|data:)|<base|<iframe|<object|<embed|http-equiv`)
+var inline = regexp.MustCompile(`(?i)<style|\sstyle\s*=|<script>|<script\s[^>]*>[^<]|\son[a-z]+\s*=\s*["']|` +
+	`javascript:|(src|href|action)="(https?:|//|data:)|<base|<iframe|<object|<embed|http-equiv`)
 
 func TestPagesHoldNothingInline(t *testing.T) {
 	t.Parallel()
@@ -154,8 +156,8 @@ func TestPagesHoldNothingInline(t *testing.T) {
 // shuts them too; a page that tries is broken.
 func TestScriptsMakeNoMarkup(t *testing.T) {
 	t.Parallel()
-	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|` +
-		`\beval\(|new Function|srcdoc|setHTML|\.style\.cssText|createPolicy|set(Timeout|Interval)\(["'\x60]`)
+	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|` +
+		`createContextualFragment|\beval\(|new Function|srcdoc|setHTML|\.style\.cssText|createPolicy|set(Timeout|Interval)\(["'\x60]`)
 	scripts := 0
 	for _, folder := range []string{"ui", "sdk"} {
 		err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {

@@ -20,7 +20,9 @@ type look struct {
 }
 
 // looks are those that all pages are held to: a desk and a phone, by day and by night.
-var looks = []look{{1280, 800, false, false}, {1280, 800, true, false}, {360, 740, false, false}, {360, 740, true, false}}
+var looks = []look{
+	{1280, 800, false, false}, {1280, 800, true, false}, {360, 740, false, false}, {360, 740, true, false},
+}
 
 func (l look) String() string {
 	name := fmt.Sprint(l.width)

@@ -69,7 +69,8 @@ func (w *window) heed(event any) {
 		}
 	case *page.EventJavascriptDialogOpening:
 		complaint = "a dialog: " + event.Message
-		go chromedp.Call(w.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{}) // it holds up the page
+		// It holds up the page until it is answered.
+		go chromedp.Call(w.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{})
 	}
 	if complaint != "" {
 		w.mu.Lock()

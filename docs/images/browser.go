@@ -37,12 +37,13 @@ func takePicture(ctx context.Context, app, theme string) ([]byte, error) {
 	}
 	old, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	defer stop()
-	if err := chromedp.Do(old, laptop.in(theme), signIn(app), until(`state.textContent === "Signed in"`)); err != nil {
+	signedIn := until(`state.textContent === "Signed in"`)
+	if err := chromedp.Do(old, laptop.in(theme), signIn(app), signedIn); err != nil {
 		return nil, fmt.Errorf("the laptop: %w", err)
 	}
 	latest, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	defer stop()
-	if err := chromedp.Do(latest, phone.in(theme), signIn(app), until(`state.textContent === "Signed in"`)); err != nil {
+	if err := chromedp.Do(latest, phone.in(theme), signIn(app), signedIn); err != nil {
 		return nil, fmt.Errorf("the phone: %w", err)
 	}
 	told := until(`notice.shadowRoot.querySelector("dialog[open]")`)
@@ -82,9 +83,10 @@ func view(ctx context.Context, t *chromedp.Target, width, height int64, theme st
 		emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 2}); err != nil {
 		return err
 	}
-	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	features := []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}})
+	}
+	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 	return err
 }
 
@@ -92,14 +94,16 @@ func view(ctx context.Context, t *chromedp.Target, width, height int64, theme st
 func signIn(app string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		return chromedp.Do(ctx, chromedp.Navigate(app), chromedp.WaitVisible("#username"),
-			chromedp.SendKeys("#username", user), chromedp.SendKeys("#password", password+"\r"), chromedp.WaitVisible("#app"))
+			chromedp.SendKeys("#username", user), chromedp.SendKeys("#password", password+"\r"),
+			chromedp.WaitVisible("#app"))
 	})
 }
 
 // until waits for a script's condition.
 func until(condition string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+condition+")", chromedp.WithPollingTimeout(20*time.Second)))
+		_, err := chromedp.Run(ctx,
+			chromedp.Poll[bool]("!!("+condition+")", chromedp.WithPollingTimeout(20*time.Second)))
 		return err
 	})
 }

@@ -1,5 +1,6 @@
-// Command images makes the pictures of the README: it starts a hub with the app of examples/spa before it, signs the same
-// user in on a laptop and on a phone, and puts together what the two show at that moment. It is run by `make pictures`.
+// Command images makes the pictures of the README: it starts a hub with the app of examples/spa before it, signs
+// the same user in on a laptop and on a phone, and puts together what the two show at that moment. It is run by
+// `make pictures`.
 package main
 
 import (
@@ -81,8 +82,8 @@ func startHub(ctx context.Context, folder, name string) (at *url.URL, stop func(
 	if err := listener.Close(); err != nil {
 		return nil, nil, err
 	}
-	hub := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--htpasswd="+users, "--trusted-proxy=127.0.0.1",
-		"--data="+filepath.Join(folder, name+".db"), "--drain=100ms", "--log-level=warn")
+	hub := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--htpasswd="+users,
+		"--trusted-proxy=127.0.0.1", "--data="+filepath.Join(folder, name+".db"), "--drain=100ms", "--log-level=warn")
 	hub.Env = append(os.Environ(), "HUB_API_KEY="+apiKey)
 	hub.Stderr = os.Stderr
 	if err := hub.Start(); err != nil {
@@ -141,7 +142,8 @@ func app(hub *url.URL) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(answer.StatusCode)
 		json.NewEncoder(w).Encode(map[string]any{
-			"user": answer.Header.Get("X-Session-User"), "notes": []string{"Ask Bob about the train", "Water the ferns"},
+			"user":  answer.Header.Get("X-Session-User"),
+			"notes": []string{"Ask Bob about the train", "Water the ferns"},
 		})
 	})
 	return front

@@ -19,13 +19,14 @@ func TestPicturesAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	named := regexp.MustCompile(`["(](?:docs/)?images/([\w-]+\.png)`)
 	var shown []string
 	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, match := range regexp.MustCompile(`["(](?:docs/)?images/([\w-]+\.png)`).FindAllStringSubmatch(string(text), -1) {
+		for _, match := range named.FindAllStringSubmatch(string(text), -1) {
 			shown = append(shown, match[1])
 			if info, err := os.Stat(match[1]); err != nil || info.Size() > maxBytes {
 				t.Errorf("%s shows %s: %v, %v", page, match[1], info, err)
@@ -67,7 +68,8 @@ func TestPicturesHaveFewColours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, ok := few.(*image.Paletted); !ok || len(p.Palette) != 256 || few.At(0, 50) != (color.RGBA{255, 255, 255, 255}) {
+	white := color.RGBA{255, 255, 255, 255}
+	if p, ok := few.(*image.Paletted); !ok || len(p.Palette) != 256 || few.At(0, 50) != white {
 		t.Errorf("it is a %T, white is %v", few, few.At(0, 50))
 	}
 }

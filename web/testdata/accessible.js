@@ -1,5 +1,8 @@
-// What the tests look for on a page beside what axe finds. Each returns what is wrong, in words; nothing is an empty list.
+// What the tests look for on a page beside what axe finds. Each returns what is wrong, in words; nothing is an empty
+// list.
 (() => {
+  const CONTROLS = "a[href], button, input, select, textarea, summary";
+
   /** Says which element is meant. */
   const name = (e) => {
     const text = (e.getAttribute("aria-label") || e.textContent || "").trim().replace(/\s+/g, " ").slice(0, 30);
@@ -29,7 +32,7 @@
 
   /** What is too small to hit (WCAG 2.5.8), but for links in a line of text, and what its label makes larger. */
   const small = () => everything().filter((e) => {
-    if (!e.matches("a[href], button, input, select, textarea, summary, [role=button], [role=tab]") || !seen(e)) return false;
+    if (!e.matches(`${CONTROLS}, [role=button], [role=tab]`) || !seen(e)) return false;
     if (e.matches("a") && getComputedStyle(e).display === "inline" && e.closest("p, li, dd, td, span")) return false;
     const size = (x) => { const r = x.getBoundingClientRect(); return Math.min(r.width, r.height); };
     return size(e) > 1 && Math.max(size(e), ...[...(e.labels ?? [])].map(size)) < 24;
@@ -100,7 +103,8 @@
 
   /** What is filled in, and cannot be told from what is around it (WCAG 1.4.11). */
   const faint = () => everything().filter((e) => {
-    if (!e.matches("input:not([type=checkbox], [type=radio], [type=range]), select, textarea") || !seen(e)) return false;
+    const filled = e.matches("input:not([type=checkbox], [type=radio], [type=range]), select, textarea");
+    if (!filled || !seen(e)) return false;
     const [behind, style] = [ground(parent(e)), getComputedStyle(e)];
     const edge = parseFloat(style.borderBottomWidth) >= 1 ? style.borderBottomColor : style.backgroundColor;
     return e.getBoundingClientRect().width > 1 && contrast(over(rgb(edge), behind), behind) < 3;
@@ -122,7 +126,7 @@
   /** What is to be clicked, and lies under something else when it is scrolled to. Behind a modal dialog nothing is. */
   const covered = () => everything().filter((e, _, all) => {
     const modal = all.find((other) => other.matches(":modal"));
-    if (!e.matches("a[href], button, input, select, textarea, summary") || !seen(e) || e.disabled) return false;
+    if (!e.matches(CONTROLS) || !seen(e) || e.disabled) return false;
     if (modal && !inside(e, modal)) return false;
     e.scrollIntoView({ block: "center", behavior: "instant" });
     const r = shown(e);
@@ -168,7 +172,9 @@
         const beside = last?.of === of && last.rect.top < middle && middle < last.rect.bottom;
         // Letters from right to left turn what they share an isolate with, and may.
         const may = last?.own === own && last?.own?.localName === "bdi" && !(last.letters && now.letters);
-        if (beside && !may && now.rect.left < last.rect.left - 1) wrong.push(`goes left after ${last.text}: ${now.text}`);
+        if (beside && !may && now.rect.left < last.rect.left - 1) {
+          wrong.push(`goes left after ${last.text}: ${now.text}`);
+        }
         last = now;
       }
     }
