@@ -87,7 +87,25 @@ func (a Account) Report(id ID, by *Actor, now time.Time) (Account, Reported, boo
 	return a, out, true
 }
 
-// Victim returns the ended session that cred proves, and the ID of the one that ended it. It returns an *EndedError
+// latest returns the last of the sessions that have followed the given one on its device: whoever signs in there again
+// is the same person.
+func (a Account) latest(id ID) ID {
+	for range a.Ended {
+		s, _ := a.Find(id)
+		if s.Ended == nil || s.Ended.Reason != Replaced {
+			break
+		}
+		next, _ := s.Ended.Intruder()
+		if _, known := a.Find(next); !known {
+			break
+		}
+		id = next
+	}
+	return id
+}
+
+// Victim returns the ended session that cred proves, and the ID of the one that ended it, or, where somebody has signed
+// in on that device again, of the last one there. It returns an *EndedError
 // with the reason Unknown if cred proves none, and an *UnforcedError if there is none to report.
 func (snap Snapshot) Victim(cred Credential) (victim Session, intruder ID, err error) {
 	victim, err = snap.Verify(cred)
@@ -101,6 +119,9 @@ func (snap Snapshot) Victim(cred Credential) (victim Session, intruder ID, err e
 	victim.Ended = &over.Ending
 	intruder, forced := over.Ending.Intruder()
 	a, _ := snap.Account.Expire(snap.Now)
+	if last := a.latest(intruder); last != victim.ID { // else each of the two says so of the other
+		intruder = last
+	}
 	if _, known := a.Find(intruder); !forced || !known || intruder == victim.ID {
 		return Session{}, ID{}, &UnforcedError{Session: victim}
 	}

@@ -170,6 +170,28 @@ func TestReportOfASessionThatHasEnded(t *testing.T) {
 	}
 }
 
+// TestReportFollowsTheDevice has the intruder sign in anew, twice, before the report.
+func TestReportFollowsTheDevice(t *testing.T) {
+	registry := session.NewRegistry(openStore(t))
+	victim := login(t, registry, "alice", evict1)
+	var last session.Request
+	for range 3 {
+		last = newLogin("alice")
+		last.Device.ID = "the intruder's"
+		_, err := registry.Login(t.Context(), last, evict1)
+		must(t, err)
+	}
+	for range 2 {
+		out, err := registry.Report(t.Context(), victim)
+		must(t, err)
+		if out.Session.ID != last.Credential.ID || !out.Ended || len(out.Standing) > 0 {
+			t.Errorf("got %+v, want %s ended", out, last.Credential.ID)
+		}
+	}
+	_, _, err := registry.Check(t.Context(), last.Credential)
+	wantEnded(t, err, session.EndedByUser)
+}
+
 func TestReportOnTheWordOfAnApp(t *testing.T) {
 	registry := session.NewRegistry(openStore(t))
 	only := login(t, registry, "alice", evict1)

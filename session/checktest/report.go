@@ -15,6 +15,9 @@ func (s state) report(victim session.ID) step {
 	if !known {
 		return step{s, answer{reason: session.Unknown}}
 	}
+	if last := s.latest(grave.by); last != victim {
+		grave.by = last
+	}
 	_, ended := s.tombstone(grave.by)
 	if !ended && !s.isLive(grave.by) {
 		return step{s, answer{unforced: true}}
@@ -34,6 +37,18 @@ func (s state) report(victim session.ID) step {
 		a.ended = []session.ID{grave.by}
 	}
 	return step{s, a}
+}
+
+// latest returns the last of the sessions that have followed one on its device.
+func (s state) latest(id session.ID) session.ID {
+	g, known := s.tombstone(id)
+	if !known || g.reason != session.Replaced {
+		return id
+	}
+	if _, ended := s.tombstone(g.by); !ended && !s.isLive(g.by) {
+		return id
+	}
+	return s.latest(g.by)
 }
 
 func isGrave(id session.ID) func(grave) bool { return func(g grave) bool { return g.id == id } }
