@@ -340,6 +340,15 @@ func TestDashboardSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// legendApart is that nothing which is said of a chart's figures lies on its legend.
+const legendApart = `(() => {
+	const {left, right, top, bottom} = all(".legend")[0].getBoundingClientRect();
+	const words = document.createRange();
+	words.selectNodeContents(all(".chart.wide .now")[0]);
+	return innerWidth === 360 && ![...words.getClientRects()].some((it) =>
+		it.left < right && it.right > left && it.top < bottom && it.bottom > top);
+})()`
+
 func TestDashboardIsForEverybody(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *web.Options) { o.Rule.Limit = 5 })
@@ -363,6 +372,9 @@ func TestDashboardIsForEverybody(t *testing.T) {
 	b.says(".ending", "Ends all 5 live sessions")
 	b.accessible()
 	b.shot("admin-board")
+	b.do(chromedp.EmulateViewport(360, 740))
+	b.until(legendApart)
+	b.do(chromedp.EmulateViewport(1280, 800))
 
 	f.cut()
 	b.says("#banner", "Disconnected since")

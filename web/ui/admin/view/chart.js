@@ -74,9 +74,9 @@ export class Chart {
     /** The chart. */
     this.element = h("section", { class: `chart ${kind.shape}${kind.wide ? " wide" : ""}` },
       h("div", { class: "chart-head" }, h("h3", {}, kind.title), this.#readout),
-      h("p", { class: "now" }, this.#value, " ", this.#unit),
       kind.series.length > 1 && h("ul", { class: "legend", ariaLabel: "Lines" },
         ...kind.series.map((name, i) => h("li", { class: `series-${i}` }, name))),
+      h("p", { class: "now" }, this.#value, " ", this.#unit),
       this.#plot, this.#table);
     new ResizeObserver(() => {
       this.#width = this.#plot.clientWidth;
