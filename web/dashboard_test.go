@@ -314,6 +314,19 @@ func TestDashboardSaysWhatIsWrong(t *testing.T) {
 	b.until(`query("#banner").hidden && text("#link-text") === "Live" && text("#said") === "Connected again."`)
 	b.until(`all("#event-list .rows-body .row").length === 4 && all("#user-events .rows-body .row").length === 3`)
 
+	// While nobody looks it listens to nothing, and catches up afterwards.
+	b.script(`Object.defineProperty(document, "hidden", { get: () => window.away, configurable: true });
+		window.away = true; document.dispatchEvent(new Event("visibilitychange"))`)
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.do("GET", "/metrics", "").text, "\nhub_event_streams 0\n"); {
+		if time.Now().After(deadline) {
+			t.Fatal("it still listens")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	s.open("alice")
+	b.script(`window.away = false; document.dispatchEvent(new Event("visibilitychange"))`)
+	b.until(`all("#event-list .rows-body .row").length === 6 && all("#user-events .rows-body .row").length === 5`)
+
 	// So does the store.
 	s.faults.gone.Store(true)
 	b.script(`document.dispatchEvent(new Event("visibilitychange"))`)

@@ -35,21 +35,50 @@ function eventList(heading, label, columns, moved) {
   return { rows, details, element: h("div", { class: "with-details" }, rows.element, details.element) };
 }
 
+const OLDER = "Load older events";
+
+/**
+ * Has a feed read what is older, and says on the button how far it is.
+ * @param {Feed} feed
+ * @param {HTMLButtonElement} button
+ * @returns {Promise<boolean>} whether it could
+ */
+async function readOlder(feed, button) {
+  button.disabled = true;
+  try {
+    await feed.readOlder((read) => (button.textContent = `Read ${counted(read, "event")}…`));
+    return true;
+  } catch (error) {
+    if (error instanceof NoAnswer) return false;
+    throw error;
+  } finally {
+    button.disabled = false;
+    button.textContent = OLDER;
+  }
+}
+
 /** Shows the events of one user, without filters. */
 export class UserEvents {
   #list = eventList("h4", "Events of this user", COLUMNS.filter(({ name }) => name !== "user"));
-  element = this.#list.element;
+  /** @type {Feed | undefined} */
+  #feed;
+  #older = h("button", { type: "button", hidden: true, click: () => this.#feed && readOlder(this.#feed, this.#older) }, OLDER);
+  element = h("div", {}, this.#list.element, this.#older);
 
   /** Shows nothing any more: they are to be another user's. */
   clear() {
+    this.#feed = undefined;
     this.#list.details.hide();
     this.#list.rows.toTop();
-    this.show([]);
+    this.#list.rows.set([]);
+    this.#older.hidden = true;
   }
 
-  /** @param {Event[]} events newest first */
-  show(events) {
-    this.#list.rows.set(events);
+  /** @param {Feed} feed */
+  show(feed) {
+    this.#feed = feed;
+    this.#list.rows.set(feed.events);
+    this.#older.hidden = !feed.older || feed.events.length >= MOST;
   }
 }
 
@@ -77,7 +106,7 @@ export class Events {
   #pause = h("button", { type: "button", class: "pause", click: () => this.#toggle() }, "Pause");
   #news = h("button", { type: "button", class: "news", hidden: true, click: () => this.#release() });
   #state = h("p", { class: "feed-state" });
-  #older = h("button", { type: "button", hidden: true, click: () => this.#readOlder() }, "Load older events");
+  #older = h("button", { type: "button", hidden: true, click: () => this.#readOlder() }, OLDER);
   #list = eventList("h3", "Events, newest first", COLUMNS, () => this.#moved());
 
   /**
@@ -198,20 +227,11 @@ export class Events {
   }
 
   async #readOlder() {
-    this.#older.disabled = true;
     const feed = this.#feed;
-    try {
-      await feed.readOlder((read) => (this.#older.textContent = `Read ${counted(read, "event")}…`));
-      const first = this.#held?.[0];
-      if (this.#held && first) this.#held = feed.events.slice(feed.events.findIndex((e) => e.id === first.id));
-      this.#draw();
-      this.#say(`${counted(feed.events.length, "event")}, from ${plain(briefly(feed.events.at(-1)?.at ?? ""))} on`);
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      this.#say("The older events could not be read. Please try again.");
-    } finally {
-      this.#older.disabled = false;
-      this.#older.textContent = "Load older events";
-    }
+    if (!(await readOlder(feed, this.#older))) return this.#say("The older events could not be read. Please try again.");
+    const first = this.#held?.[0];
+    if (first) this.#held = feed.events.slice(feed.events.findIndex((e) => e.id === first.id));
+    this.#draw();
+    this.#say(counted(feed.events.length, "event"));
   }
 }

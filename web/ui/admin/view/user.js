@@ -113,7 +113,7 @@ export class User {
     if (this.#opened && !all.some((s) => s.id === this.#opened)) this.#gone();
     $("user-ended").replaceChildren(...person.ended.map(ended));
     $("user-ended-none").hidden = person.ended.length > 0;
-    this.#events.show(person.feed.events);
+    this.#events.show(person.feed);
   }
 
   /** @param {LiveSession} session */
