@@ -230,3 +230,15 @@ func BenchmarkDashboard(b *testing.B) {
 	report("long-tasks", func(t boardTimes) float64 { return t.LongTasks })
 	report("elements", func(t boardTimes) float64 { return t.Nodes })
 }
+
+func TestDashboardSaysWhoLeaves(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := dashboard(t, s)
+	s.hub.Drain(t.Context(), 0)
+	b.says("#banner", "This hub is shutting down (here)")
+	b.until(`text(".health") === "Leaving"`)
+	// What happens meanwhile is shown, though there are no streams any more.
+	s.open("alice")
+	b.until(`text("#event-list .rows-body .user") === "alice"`)
+}

@@ -394,15 +394,3 @@ func TestDashboardIsForEverybody(t *testing.T) {
 	b.accessible(look{width: 1280, height: 800}, look{width: 360, height: 740, dark: true})
 	b.shot("admin-disconnected")
 }
-
-func TestDashboardSaysWhoLeaves(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := dashboard(t, s)
-	s.hub.Drain(t.Context(), 0)
-	b.says("#banner", "This hub is shutting down (here)")
-	b.until(`text(".health") === "Leaving"`)
-	// What happens meanwhile is shown, though there are no streams any more.
-	s.open("alice")
-	b.until(`text("#event-list .rows-body .user") === "alice"`)
-}
