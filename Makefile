@@ -32,7 +32,7 @@ sdk: tools web/sdk/node_modules
 	cd web/sdk && npm run --silent check && npm test --silent
 
 unit: tools web/sdk/node_modules
-	CGO_ENABLED=1 go test -race -timeout 8m ./...
+	CGO_ENABLED=1 go test -race -timeout 15m ./...
 
 # Two hubs on a Redis of their own. BENCH takes further flags: make bench BENCH="--connections 5000 --json".
 bench: build tools
