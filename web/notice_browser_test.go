@@ -290,6 +290,11 @@ func TestNoticeLeavesTheRestToTheApp(t *testing.T) {
 		t.Errorf("the app heard %v", got)
 	}
 
+	// A sign-out of its own that has failed is not taken for one of another tab.
+	s.faked(w, `platform: {...made.platform, fetch: async () => new Response(null, {status: 503})}`)
+	w.script(`hub.logout().catch(() => say(%s))`, ending("signed_out", `message: "You signed out."`))
+	w.contains(w.says("You were signed out"), "in another tab or window")
+
 	// Its own sign-out is no news. One that is given late is shown what there is.
 	s.faked(w, `platform: {...made.platform, fetch: async () => new Response(null, {status: 204})}`)
 	w.script(`hub.logout()`)

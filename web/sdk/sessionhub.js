@@ -141,7 +141,10 @@ class Connection {
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
     if (!answer && this.#send({ type: "logout" })) return; // all that a page of a foreign origin may do
     const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body;
-    if (!why?.reason) throw new Error("The hub could not sign out. Try again.");
+    if (!why?.reason) {
+      this.leaving = false; // another tab may do it
+      throw new Error("The hub could not sign out. Try again.");
+    }
     this.#line ? this.#line.end(ended(why)) : this.#enter(ended(why));
   }
 

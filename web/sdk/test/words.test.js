@@ -110,6 +110,9 @@ test("the app's own sign-out is known as that", async () => {
   const world = new World();
   const hub = connect({ url, token: token(), platform: world.platform() });
   assert.equal(hub.leaving, false);
+  world.answer = () => ({ status: 503 });
+  await assert.rejects(hub.logout(), /could not sign out/);
+  assert.equal(hub.leaving, false, "it has not worked: another tab's sign-out is news");
   world.answer = () => ({ status: 204 });
   await hub.logout();
   await settle();
