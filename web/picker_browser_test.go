@@ -281,6 +281,34 @@ func TestPickerOfAThousand(t *testing.T) {
 	w.until(`window.answered?.end.length === 900`)
 }
 
+// TestPickerOfAnOlderHub has a hub that says neither how many must go nor what a user agent means.
+func TestPickerOfAnOlderHub(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, limited(2, session.Ask, nil))
+	s.device("alice", "Laptop", "web", nil)
+	s.device("alice", "Phone", "mobile", nil)
+	w := browser(t, s)()
+	w.script(`{
+		const real = fetch;
+		window.status = 300;
+		window.fetch = async (path, init) => {
+			const answer = await real(path, init);
+			if (path !== "/v1/login" || answer.status !== 300) return answer;
+			const { excess, sessions, ...body } = await answer.json();
+			for (const s of sessions) delete s.client;
+			return new Response(JSON.stringify({ ...body, sessions }), { status: window.status });
+		};
+	}`)
+	w.script(`window.status = 409`)
+	w.signInBy("alice", "demo")
+	w.shows("#refused", "2 devices at a time, and it is", "Sign out on one of them")
+	w.script(`window.status = 300`)
+	w.do(chromedp.Click("#refused-again"))
+	w.shows("#choice", "2 devices at a time", "Choose 1 to sign out", "Laptop", "Phone")
+	w.do(chromedp.Click("#choice-yes"))
+	w.see(live, "picker-older")
+}
+
 func TestQuestionsEnd(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, limited(1, session.Ask, nil))

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { returnAddress } from "../../ui/signin/return.js";
-import { candidates, devices, kept, missing, proposal } from "../../ui/signin/room.js";
+import { allowance, candidates, devices, inTheWay, kept, missing, proposal } from "../../ui/signin/room.js";
 
 const SITE = "https://hub.example";
 
@@ -98,6 +98,22 @@ test("as many as must go are proposed, of the kind first", () => {
     assert.deepEqual([...proposed], want, why);
     assert.deepEqual(missing(list, proposed, excess), { sessions: 0, ofKind: 0 }, why);
   }
+});
+
+test("an older hub does not say how many must go: as many as are over its limit", () => {
+  for (const { live, limit, want } of [
+    { live: "w", limit: 1, want: 1 },
+    { live: "wwww", limit: 2, want: 3 }, // it was lowered
+    { live: "ww", limit: 5, want: 1 }, // what is over it is not told
+    { live: "", limit: 1, want: 0 },
+  ]) {
+    const list = sessions(live);
+    const found = inTheWay({ limit, sessions: list }, list);
+    assert.deepEqual(found, { limit, sessions: list, excess: { sessions: want } }, `${live} of ${limit}`);
+    assert.match(allowance(found), new RegExp(`on ${limit} device`));
+  }
+  const said = { limit: 1, sessions: [], excess: { sessions: 1, kind: "tv", of_kind: 1 } };
+  assert.deepEqual(inTheWay(said, []), said);
 });
 
 test("a choice is enough when all that must is chosen", () => {

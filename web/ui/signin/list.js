@@ -50,7 +50,7 @@ export function sessionList(legend, sessions, now, choosing) {
  */
 function row(session, now, choosing) {
   const called = deviceName(session, "Unnamed device");
-  const { browser, system } = session.client;
+  const { browser, system } = session.client ?? {}; // an older hub does not read the user agent
   const runs = called !== `${browser} on ${system}` && program(session.client); // the name may say so already
   const name = h("span", { id: `name-${session.id}`, class: "name" }, h("bdi", {}, called));
   const details = h("span", { id: `details-${session.id}`, class: "details" },

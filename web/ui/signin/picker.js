@@ -4,7 +4,7 @@ import { $ } from "../lib/dom.js";
 import { device } from "./device.js";
 import { sessionList } from "./list.js";
 import { UNANSWERED, busily, countdown, excuse, minutes, say, step } from "./parts.js";
-import { allowance, candidates, devices, kept, missing, proposal } from "./room.js";
+import { allowance, candidates, devices, inTheWay, kept, missing, proposal } from "./room.js";
 
 /**
  * @import { Session } from "../../sdk/types.d.ts"
@@ -32,9 +32,9 @@ let stop = () => {};
  * @param {boolean} [repeated] whether the user's answer to one has made no room
  */
 export async function ask({ body, date }, then, repeated = false) {
+  const list = candidates(body.sessions, (await device).id);
   /** @type {Question} */
-  const question = body;
-  const list = candidates(question.sessions, (await device).id);
+  const question = { ...body, ...inTheWay(body, list) };
   const last = repeated ? before : undefined;
   const chosen = last ? kept(list, last.chosen) : proposal(list, question.excess);
   before = { list, chosen };

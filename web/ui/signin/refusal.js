@@ -3,12 +3,9 @@ import { $ } from "../lib/dom.js";
 import { device } from "./device.js";
 import { sessionList } from "./list.js";
 import { busily, say, step } from "./parts.js";
-import { allowance, candidates } from "./room.js";
+import { allowance, candidates, inTheWay } from "./room.js";
 
-/**
- * @import { Answer } from "../lib/api.js"
- * @import { InTheWay } from "./room.js"
- */
+/** @import { Answer } from "../lib/api.js" */
 
 /**
  * Shows a refusal.
@@ -16,14 +13,13 @@ import { allowance, candidates } from "./room.js";
  * @param {{ again: () => Promise<unknown>, back: () => unknown }} then
  */
 export async function refuse({ body, date }, { again, back }) {
-  /** @type {InTheWay} */
-  const inTheWay = body;
-  const n = inTheWay.excess.sessions;
-  const list = candidates(inTheWay.sessions, (await device).id);
+  const list = candidates(body.sessions, (await device).id);
+  const refusal = inTheWay(body, list);
+  const n = refusal.excess.sessions;
   const some = n === 1 ? "one of them" : `${n} of them`;
   const these = list.length > n ? some : n === 1 ? "it" : "all of them";
   const repeated = !$("refused").hidden;
-  $("refused-text").textContent = `${allowance(inTheWay)}, and it is. Sign out on ${these}, then try again here. ` +
+  $("refused-text").textContent = `${allowance(refusal)}, and it is. Sign out on ${these}, then try again here. ` +
     "If you cannot get to it any more, ask the people who run this service to sign it out for you.";
   $("refused-list").replaceChildren(sessionList("Signed-in devices", list, date));
   $("refused-again").onclick = () => busily($("refused-again"), "Signing in…", again);

@@ -25,6 +25,18 @@ export function candidates(sessions, device) {
 }
 
 /**
+ * Returns what the hub says of a login that stands at the limit. A hub from before it said how many must go has one go
+ * for each that is over the limit, the newcomer among them; if that makes no room, it asks again.
+ * @param {{ limit: number, sessions: Session[], excess?: Excess }} said
+ * @param {Session[]} list candidates
+ * @returns {InTheWay}
+ */
+export function inTheWay(said, list) {
+  const over = Math.min(list.length, Math.max(1, list.length + 1 - said.limit));
+  return { ...said, excess: said.excess ?? { sessions: over } };
+}
+
+/**
  * Returns who would go if the user did not choose: as many as must, from the front, those of the kind before others.
  * @param {Session[]} list candidates
  * @param {Excess} excess
