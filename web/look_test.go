@@ -96,6 +96,22 @@ func (w *window) shot(name string) {
 	w.leave(name+".txt", func() []byte { return []byte(w.spoken()) })
 }
 
+// picture leaves one of what the window shows.
+func (w *window) picture(name string) {
+	w.Helper()
+	w.leave(name+".png", func() []byte { return get(w, chromedp.CaptureScreenshot()) })
+}
+
+// pictures leaves pictures of what the window shows, in all colours.
+func (w *window) pictures(name string, at look) {
+	w.Helper()
+	for _, l := range []look{{dark: true}, {forced: true}, {}} {
+		l.width, l.height = at.width, at.height
+		w.do(l.take)
+		w.picture(name + "-" + l.String())
+	}
+}
+
 // leave writes a file into the folder of SCREENSHOTS, if there is one.
 func (w *window) leave(name string, content func() []byte) {
 	w.Helper()

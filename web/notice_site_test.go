@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -107,16 +106,6 @@ func (w *window) focused() string {
 		const inner = at.shadowRoot?.activeElement;
 		return inner ? inner.id || inner.innerText : at.id || at.localName;
 	})()`))
-}
-
-// picture leaves a picture of the window where SCREENSHOTS says.
-func (w *window) picture(name string) {
-	w.Helper()
-	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-		if err := os.WriteFile(folder+"/"+name+".png", get(w, chromedp.CaptureScreenshot()), 0o644); err != nil {
-			w.Error(err)
-		}
-	}
 }
 
 // obeysPolicy checks that nothing has been tried that the page's policy forbids.
