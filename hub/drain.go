@@ -5,8 +5,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // drainWorkers is how many connections are told at a time that they are to leave.
@@ -15,17 +16,12 @@ const drainWorkers = 64
 // Drain asks all connections to leave, spread evenly over the window, and closes those that are left by its
 // end. It returns when none is left, or ctx ends. From its start on, Attach returns ErrDraining.
 func (h *Hub) Drain(ctx context.Context, window time.Duration) {
-	conns := h.stopAttaching()
-	var wg sync.WaitGroup
-	workers := make(chan struct{}, drainWorkers)
-	for _, c := range conns {
-		workers <- struct{}{}
-		wg.Go(func() {
-			c.sendOff(rand.N(max(window, 1)))
-			<-workers
-		})
+	var telling errgroup.Group
+	telling.SetLimit(drainWorkers)
+	for _, c := range h.stopAttaching() {
+		telling.Go(func() error { c.sendOff(rand.N(max(window, 1))); return nil })
 	}
-	wg.Wait()
+	telling.Wait()
 	select {
 	case <-h.empty:
 	case <-ctx.Done():

@@ -13,12 +13,10 @@ const forgetEvery = time.Minute
 // has just done so.
 func (h *Hub) forgetEvents(ctx context.Context) {
 	for {
-		wait := time.NewTimer(forgetEvery/2 + rand.N(forgetEvery))
 		select {
 		case <-ctx.Done():
-			wait.Stop()
 			return
-		case <-wait.C:
+		case <-time.After(forgetEvery/2 + rand.N(forgetEvery)):
 		}
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
 		// What is left is for the next time; keepLease tells the operator about the store.

@@ -262,14 +262,9 @@ func (h *Hub) refuse(c *Conn, bye *farewell) {
 // leaveLocked takes a connection out of the table, and its route out of the store soon after.
 func (h *Hub) leaveLocked(c *Conn) {
 	s := c.seat
-	for i := range s.conns {
-		if s.conns[i] != c {
-			continue
-		}
-		s.conns = append(s.conns[:i], s.conns[i+1:]...)
-		s.conns = s.conns[:len(s.conns):len(s.conns)]
+	if i := slices.Index(s.conns, c); i >= 0 {
+		s.conns = slices.Delete(s.conns, i, i+1)
 		h.detached[s.place] = h.routeLocked(s)
-		break
 	}
 	if len(s.conns) == 0 {
 		h.wheel.stop(&s.alarm)

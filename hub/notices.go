@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sessionhub/sessionhub/session"
 )
 
@@ -164,12 +166,12 @@ func (h *Hub) compare(ctx context.Context) bool {
 			well = false // it may be under way
 		}
 		l.sent = sent
-		gap, lost := l.gap, l.lost
+		gap := l.gap
 		l.mu.Unlock()
 		if gap {
 			well = h.fill(ctx, shard, read) && well
 		}
-		if lost || h.lanes[shard].isLost() {
+		if l.isLost() {
 			well = h.resync(ctx, shard) && well
 		}
 	}
@@ -225,21 +227,12 @@ func (h *Hub) resync(ctx context.Context, shard int) bool {
 	h.mu.Unlock()
 
 	h.lanes[shard].mark(func(l *lane) { l.lost = false })
-	var failed sync.Once
-	ok := true
-	var wg sync.WaitGroup
-	workers := make(chan struct{}, resyncWorkers)
+	var lookUps errgroup.Group
+	lookUps.SetLimit(resyncWorkers)
 	for _, s := range seats {
-		workers <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-workers }()
-			if err := h.lookUp(ctx, s); err != nil {
-				failed.Do(func() { ok = false })
-			}
-		})
+		lookUps.Go(func() error { return h.lookUp(ctx, s) })
 	}
-	wg.Wait()
-	if !ok {
+	if err := lookUps.Wait(); err != nil {
 		h.lanes[shard].mark(func(l *lane) { l.lost = true })
 		return false
 	}

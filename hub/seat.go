@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sessionhub/sessionhub/session"
@@ -189,7 +190,7 @@ func (h *Hub) inStoreTime(ahead time.Duration) session.Timestamp {
 }
 
 // connsLocked returns a copy of the session's connections here, to act on after the lock.
-func (s *seat) connsLocked() []*Conn { return append([]*Conn(nil), s.conns...) }
+func (s *seat) connsLocked() []*Conn { return slices.Clone(s.conns) }
 
 // broadcast sends a message to each connection; a slow one does not delay the others.
 func broadcast(conns []*Conn, message []byte) {

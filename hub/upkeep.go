@@ -204,12 +204,10 @@ func (h *Hub) undetached(routes []session.Route) {
 func (h *Hub) expireDue(ctx context.Context) {
 	for {
 		// At random, so that instances do not do the same work at the same time.
-		wait := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery))
 		select {
 		case <-ctx.Done():
-			wait.Stop()
 			return
-		case <-wait.C:
+		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)):
 		}
 		if int64(h.wheel.now()) < h.sweepFrom.Load() {
 			continue // activity that has waited for the store comes first

@@ -149,10 +149,8 @@ func backOff(ctx context.Context, attempt int) error {
 	if attempt == 0 {
 		return nil
 	}
-	wait := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * time.Millisecond))
-	defer wait.Stop()
 	select {
-	case <-wait.C:
+	case <-time.After(rand.N(time.Duration(min(attempt, 10)) * time.Millisecond)):
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
