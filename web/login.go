@@ -26,19 +26,28 @@ func (f *fields) delivery(name string, d delivery) {
 	}
 }
 
+// clientInput is what a client says of itself with a login of any kind.
+type clientInput struct {
+	Device  *deviceInput `json:"device,omitempty"`
+	Force   bool         `json:"force,omitempty" doc:"Answers beforehand the question that policy ask would put"`
+	Deliver delivery     `json:"deliver,omitempty" enum:"token,cookie" doc:"How the token comes; in the body by default"`
+}
+
+func (in *clientInput) check(f *fields) {
+	f.device("device", in.Device)
+	f.delivery("deliver", in.Deliver)
+}
+
 type loginInput struct {
-	Username string       `json:"username" minLength:"1" maxLength:"256"`
-	Password string       `json:"password" minLength:"1" maxLength:"1024"`
-	Device   *deviceInput `json:"device,omitempty"`
-	Force    bool         `json:"force,omitempty" doc:"Answers beforehand the question that policy ask would put"`
-	Deliver  delivery     `json:"deliver,omitempty" enum:"token,cookie" doc:"How the token comes; in the body by default"`
+	Username string `json:"username" minLength:"1" maxLength:"256"`
+	Password string `json:"password" minLength:"1" maxLength:"1024"`
+	clientInput
 }
 
 func (in *loginInput) check(f *fields) {
 	f.text("username", in.Username, 1, maxUser)
 	f.text("password", in.Password, 1, maxPassword)
-	f.device("device", in.Device)
-	f.delivery("deliver", in.Deliver)
+	in.clientInput.check(f)
 }
 
 type choiceInput struct {
@@ -78,7 +87,7 @@ func (s *server) loginRoutes() []route {
 		on(s, created(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login).
 			says("Opens a session on the device. At the limit the hub's policy decides: it ends other sessions, refuses, "+
 				"or asks which it is to be. No refusal at the limit counts as a wrong password.").
-			takes(loginInput{Username: exampleUser, Password: "correct horse battery staple", Device: exampleDevice}).
+			takes(loginInput{exampleUser, "correct horse battery staple", clientInput{Device: exampleDevice}}).
 			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.", exampleOpened, cookieSet).
 			refuses(errNoPasswords, errCredentials, tooMany(30*time.Second), errBusy, exampleChoice(), exampleAtLimit()),
 		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).

@@ -14,18 +14,15 @@ const maxNonce = 256
 
 // oidcInput signs in whom an OpenID provider vouches for.
 type oidcInput struct {
-	IDToken string       `json:"id_token" minLength:"1" maxLength:"16384" doc:"As the provider issued it to the app; good once"`
-	Nonce   string       `json:"nonce,omitempty" maxLength:"256" doc:"The one that the app sent the provider, if it sent one"`
-	Device  *deviceInput `json:"device,omitempty"`
-	Force   bool         `json:"force,omitempty" doc:"Answers beforehand the question that policy ask would put"`
-	Deliver delivery     `json:"deliver,omitempty" enum:"token,cookie" doc:"How the token comes; in the body by default"`
+	IDToken string `json:"id_token" minLength:"1" maxLength:"16384" doc:"As the provider issued it to the app; good once"`
+	Nonce   string `json:"nonce,omitempty" maxLength:"256" doc:"The one that the app sent the provider, if it sent one"`
+	clientInput
 }
 
 func (in *oidcInput) check(f *fields) {
 	f.text("id_token", in.IDToken, 1, auth.MaxProviderToken)
 	f.text("nonce", in.Nonce, 0, maxNonce)
-	f.device("device", in.Device)
-	f.delivery("deliver", in.Deliver)
+	in.clientInput.check(f)
 }
 
 var errNoOIDC = newProblem(http.StatusNotFound, "no-single-sign-on", "There is no single sign-on here",
@@ -61,7 +58,7 @@ func (s *server) oidcRoutes() []route {
 			says("Opens a session for whom an OpenID provider vouches for. An ID token is good for one login, whatever "+
 				"comes of it, and for ten minutes from when it was issued. Its nonce must be that of the request, also "+
 				"where one of them has none. At the limit it is as with a password.").
-			takes(oidcInput{IDToken: exampleJWT, Device: exampleDevice}).
+			takes(oidcInput{IDToken: exampleJWT, clientInput: clientInput{Device: exampleDevice}}).
 			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.", exampleOpened, cookieSet).
 			refuses(errNoOIDC, tokenProblem(auth.TokenInvalid), tokenProblem(auth.TokenStale), tokenProblem(auth.TokenUsed),
 				tokenProblem(auth.TokenNoUser), tokenProblem(auth.SignedOff), tooMany(30*time.Second), errBusy, errNoProvider,
@@ -105,32 +102,24 @@ func (s *server) loginOIDC(c *call, in *oidcInput) (*loginAnswer, error) {
 	if s.OIDC == nil {
 		return nil, errNoOIDC
 	}
-	login := vouchedLogin{device: in.Device, force: in.Force, deliver: in.Deliver}
-	return s.loginVouched(c, login, func() (auth.Identity, error) {
+	return s.loginVouched(c, in.clientInput, func() (auth.Identity, error) {
 		turn, cancel := c.until(verifyWithin)
 		defer cancel()
 		return s.OIDC.Verify(turn, in.IDToken, in.Nonce)
 	})
 }
 
-// vouchedLogin is what a client says of itself when the provider says who its user is.
-type vouchedLogin struct {
-	device  *deviceInput
-	force   bool
-	deliver delivery
-}
-
 // loginVouched signs in whom the provider vouches for, as vouch finds out. What may be a guess counts as a wrong
 // password does.
-func (s *server) loginVouched(c *call, login vouchedLogin, vouch func() (auth.Identity, error)) (*loginAnswer, error) {
+func (s *server) loginVouched(c *call, in clientInput, vouch func() (auth.Identity, error)) (*loginAnswer, error) {
 	end, err := s.beginFrom(c)
 	if err != nil {
 		s.metrics.failed(err)
 		return nil, err
 	}
-	req := s.request(c, "", login.device)
-	req.Force = login.force
-	answer, err := s.admitVouched(c, &req, login.deliver, vouch)
+	req := s.request(c, "", in.Device)
+	req.Force = in.Force
+	answer, err := s.admitVouched(c, &req, in.Deliver, vouch)
 	end(countable(err))
 	s.logRefusal(c, err, req.IP)
 	if !errors.Is(err, auth.ErrCredentials) {

@@ -23,13 +23,11 @@ const (
 
 // signOnInput is the provider's answer to a sign-in, as the browser brings it: a code, or an error.
 type signOnInput struct {
-	State   string       `json:"state" minLength:"1" maxLength:"256" doc:"As it came from the provider"`
-	Code    string       `json:"code,omitempty" maxLength:"8192" doc:"The same; good once"`
-	Error   string       `json:"error,omitempty" maxLength:"128" doc:"The same, where there is no code"`
-	Issuer  string       `json:"iss,omitempty" maxLength:"1024" doc:"The same, where it came"`
-	Device  *deviceInput `json:"device,omitempty"`
-	Force   bool         `json:"force,omitempty" doc:"Answers beforehand the question that policy ask would put"`
-	Deliver delivery     `json:"deliver,omitempty" enum:"token,cookie" doc:"How the token comes; in the body by default"`
+	State  string `json:"state" minLength:"1" maxLength:"256" doc:"As it came from the provider"`
+	Code   string `json:"code,omitempty" maxLength:"8192" doc:"The same; good once"`
+	Error  string `json:"error,omitempty" maxLength:"128" doc:"The same, where there is no code"`
+	Issuer string `json:"iss,omitempty" maxLength:"1024" doc:"The same, where it came"`
+	clientInput
 }
 
 func (in *signOnInput) check(f *fields) {
@@ -43,8 +41,7 @@ func (in *signOnInput) check(f *fields) {
 	case in.Code != "" && in.Error != "":
 		f.fail("error", "does not go together with a code")
 	}
-	f.device("device", in.Device)
-	f.delivery("deliver", in.Deliver)
+	in.clientInput.check(f)
 }
 
 // signOnAnswer is that to a sign-in at the provider that was admitted.
@@ -102,7 +99,8 @@ func (s *server) signOnRoutes() []route {
 		on(s, finish, s.finishSignOn).
 			says("The sign-in page sends what came with the browser from the provider. The state must be that of a sign-in "+
 				"which this browser has begun; that is over then, whatever comes of it. At the limit it is as with a password.").
-			takes(signOnInput{State: exampleState, Code: "SplxlOBeZQQYbYS6WxSbIA", Device: exampleDevice, Deliver: inCookie}).
+			takes(signOnInput{State: exampleState, Code: "SplxlOBeZQQYbYS6WxSbIA",
+				clientInput: clientInput{Device: exampleDevice, Deliver: inCookie}}).
 			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.",
 				signOnAnswer{exampleOpened, "/devices"}, cookieSet).
 			refuses(errNoOIDC, signOnProblem(auth.SignOnUnknown), signOnProblem(auth.SignOnDenied),
@@ -187,8 +185,7 @@ func (s *server) finishSignOn(c *call, in *signOnInput) (*signOnAnswer, error) {
 	}
 	c.leave(providerWithin)
 	given := auth.SignOnAnswer{Code: in.Code, Error: in.Error, Issuer: in.Issuer}
-	vouched := vouchedLogin{device: in.Device, force: in.Force, deliver: in.Deliver}
-	answer, err := s.loginVouched(c, vouched, func() (auth.Identity, error) {
+	answer, err := s.loginVouched(c, in.clientInput, func() (auth.Identity, error) {
 		id, err := s.OIDC.Redeem(c.Context(), begun.SignOn, s.backAddress(c.Request), given)
 		c.leave(storeLeast)
 		return id, err
