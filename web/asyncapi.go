@@ -97,10 +97,11 @@ func SocketDocument(version string) []byte {
 	return written((&server{Options: Options{Version: version}}).socketDocument())
 }
 
+// written returns a document, or an example in one, as JSON.
 func written(doc any) []byte {
 	text, err := jsonv1.Marshal(doc)
 	if err != nil {
-		panic(err) // documents are plain data
+		panic(err) // they are plain data
 	}
 	return text
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	jsonv1 "encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -125,11 +124,7 @@ func asAsked(v any) any {
 	if v == nil {
 		return nil
 	}
-	written, err := jsonv1.Marshal(v)
-	if err != nil {
-		panic(err) // examples are plain data
-	}
-	return rawJSON(written)
+	return rawJSON(written(v))
 }
 
 // rawJSON is JSON that is there already.

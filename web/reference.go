@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"cmp"
-	"embed"
 	jsonv1 "encoding/json"
 	"fmt"
 	"html/template"
@@ -17,9 +16,6 @@ import (
 
 	"github.com/sessionhub/sessionhub/hub"
 )
-
-//go:embed reference
-var referenceFiles embed.FS
 
 // reference is what docs.html is made with: the documents as a person reads them.
 type reference struct {
@@ -107,12 +103,8 @@ func (s *server) renderReference() []byte {
 		})
 	}
 	page.Types = reader.types()
-	source, err := referenceFiles.ReadFile("reference/docs.html")
-	if err != nil {
-		panic(err) // it is embedded
-	}
 	var out bytes.Buffer
-	if err := template.Must(template.New("docs").Parse(string(source))).Execute(&out, page); err != nil {
+	if err := template.Must(template.New("docs").Parse(referencePage)).Execute(&out, page); err != nil {
 		panic(err) // the page is made of plain data
 	}
 	return out.Bytes()
