@@ -79,15 +79,13 @@ type delivered struct {
 func (s *server) adminRoutes() []route {
 	const sessions = "/v1/admin/users/{user}/sessions"
 	open := operation("POST", "/v1/admin/sessions", "open-session", "Open a session for a user", byOperator)
-	open.DefaultStatus = http.StatusCreated
 	list := operation("GET", sessions, "list-user-sessions", "A user's sessions", byOperator)
-	list.Parameters = []*huma.Param{{Name: "ended", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
-		Description: "Whether to list sessions that ended lately too, with how, and whether their device said so."}}
+	list.Parameters = []*huma.Param{queryParam("ended", huma.TypeBoolean, true,
+		"Whether to list sessions that ended lately too, with how, and whether their device said so.")}
 	endAll := operation("DELETE", sessions, "end-user-sessions", "End all of a user's sessions", byOperator)
 	endOne := operation("DELETE", sessions+"/{id}", "end-user-session", "End one of a user's sessions", byOperator)
-	endAll.RequestBody, endOne.RequestBody = &huma.RequestBody{}, &huma.RequestBody{} // not required
 	return []route{
-		on(s, open, s.adminOpen).
+		on(s, creates(open), s.adminOpen).
 			says("For a user whom the app has authenticated itself. Limits and policy may be said for this login alone; "+
 				"else the hub's own count. It answers as a login does.").
 			takes(openInput{User: exampleUser, Device: exampleDevice, IP: exampleAddress,
@@ -101,11 +99,11 @@ func (s *server) adminRoutes() []route {
 				Ended: &[]endedSession{{View: exampleOld.View(exampleUser, false, false),
 					endingView: viewEnding(exampleEnding), Receipt: &receipt{AckedAt: session.Timestamp(exampleNow)}}},
 			}),
-		on(s, endAll, s.adminEndAll).
+		on(s, mayHaveBody(endAll), s.adminEndAll).
 			takes(endInput{Message: "Your password was reset. Please sign in again."}).
 			gives(http.StatusOK, "They have ended: those with a socket were sent a notice.",
 				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "sent"}}}),
-		on(s, endOne, s.adminEndOne).
+		on(s, mayHaveBody(endOne), s.adminEndOne).
 			takes(endInput{Message: "This device was reported as stolen."}).
 			gives(http.StatusOK, "It has ended.",
 				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "offline"}}}),

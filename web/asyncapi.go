@@ -111,7 +111,7 @@ func (s *server) socketDocument() *asyncAPI {
 	doc := &asyncAPI{
 		AsyncAPI:           "3.0.0",
 		Info:               asyncInfo{"Session Hub: the WebSocket", cmp.Or(s.Version, "(devel)"), aboutSocket},
-		DefaultContentType: "application/json",
+		DefaultContentType: mediaJSON,
 		Components:         asyncComponents{Messages: make(map[string]asyncMessage), SecuritySchemes: s.socketSecurity()},
 	}
 	if s.origins.own != "" {

@@ -46,7 +46,7 @@ func curl(op *huma.Operation, base string) string {
 // data are the arguments for a body.
 func data(media string, example any) []string {
 	written, _ := example.(rawJSON)
-	if media == "application/json" {
+	if media == mediaJSON {
 		return []string{"-H 'Content-Type: application/json'", "-d " + quote(string(written))}
 	}
 	var form map[string]any

@@ -59,7 +59,7 @@ func (r route) says(what string) route {
 
 // takes gives an example of the request's JSON body.
 func (r route) takes(example any) route {
-	r.media, r.example = "application/json", example
+	r.media, r.example = mediaJSON, example
 	return r
 }
 
@@ -72,7 +72,7 @@ func (r route) takesForm(example any) route {
 // gives tells of a status other than a problem's: when it is answered, and an example of the body. Without a body
 // the example is nil; several are examples; one that is not JSON is a text.
 func (r route) gives(status int, when string, example any, headers ...headerField) route {
-	body := reply{status: status, when: when, media: "application/json", example: example, headers: headers}
+	body := reply{status: status, when: when, media: mediaJSON, example: example, headers: headers}
 	if other, ok := example.(text); ok {
 		body.media, body.example = other.media, other.example
 	}
@@ -150,7 +150,7 @@ func (r route) describe(op *huma.Operation, doc *document) {
 		doc.requests[body.Schema.Ref] = true
 		op.RequestBody = &huma.RequestBody{
 			Required: op.RequestBody == nil || op.RequestBody.Required,
-			Content:  map[string]*huma.MediaType{cmp.Or(r.media, "application/json"): body},
+			Content:  map[string]*huma.MediaType{cmp.Or(r.media, mediaJSON): body},
 		}
 	}
 	op.Responses = make(map[string]*huma.Response)

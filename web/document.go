@@ -145,7 +145,7 @@ func (d *document) addProblems(op *huma.Operation, problems []*problem) {
 			Examples: make(map[string]*huma.Example),
 		}
 		response := &huma.Response{
-			Headers: make(map[string]*huma.Param), Content: map[string]*huma.MediaType{"application/problem+json": media},
+			Headers: make(map[string]*huma.Param), Content: map[string]*huma.MediaType{mediaProblem: media},
 		}
 		var titles []string
 		waits, challenges := 0, 0

@@ -45,13 +45,11 @@ var (
 
 func (s *server) eventRoutes() []route {
 	list := operation("GET", "/v1/admin/events", "list-events", "The audit log, oldest first", byOperator)
-	list.Parameters = append([]*huma.Param{{
-		Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
-		Description: "How many at most, 1 to 1000. The default is 100.",
-	}, {
-		Name: "last", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Example: defaultEvents,
-		Description: "In place of after and limit: the latest ones, so many at most, 1 to 1000.",
-	}}, eventParams()...)
+	list.Parameters = append([]*huma.Param{
+		queryParam("limit", huma.TypeInteger, defaultEvents, "How many at most, 1 to 1000. The default is 100."),
+		queryParam("last", huma.TypeInteger, defaultEvents,
+			"In place of after and limit: the latest ones, so many at most, 1 to 1000."),
+	}, eventParams()...)
 	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byOperator)
 	live.Parameters = append([]*huma.Param{{
 		Name: lastEventID, In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: exampleCursor,
@@ -76,11 +74,7 @@ func (s *server) eventRoutes() []route {
 
 // eventParams are the parameters of the list and of the stream.
 func eventParams() []*huma.Param {
-	param := func(name, example, what string) *huma.Param {
-		return &huma.Param{
-			Name: name, In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Example: example, Description: what,
-		}
-	}
+	param := func(name, example, what string) *huma.Param { return queryParam(name, huma.TypeString, example, what) }
 	return []*huma.Param{
 		param("after", exampleCursor, "A place in the log: the next of an answer, the id: of a stream, or the id of an event."),
 		param("type", string(session.SessionEnded), "Only events of this type."),

@@ -10,8 +10,8 @@ import (
 
 // Header values that are the same on every answer are shared, not made anew; nobody writes to them.
 var (
-	contentJSON    = []string{"application/json"}
-	contentProblem = []string{"application/problem+json"}
+	contentJSON    = []string{mediaJSON}
+	contentProblem = []string{mediaProblem}
 	noStore        = []string{"no-store"}
 	nosniff        = []string{"nosniff"}
 	noReferrer     = []string{"no-referrer"}

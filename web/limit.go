@@ -74,15 +74,12 @@ type changedLimitAnswer struct {
 func (s *server) limitRoutes() []route {
 	const path = "/v1/admin/users/{user}/limit"
 	dry := func(op huma.Operation) huma.Operation {
-		op.Parameters = []*huma.Param{{
-			Name: "dry_run", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean},
-			Description: "Say whom it would end, and change nothing.", Example: true,
-		}}
+		op.Parameters = []*huma.Param{queryParam("dry_run", huma.TypeBoolean, true,
+			"Say whom it would end, and change nothing.")}
 		return op
 	}
 	set := dry(operation("PUT", path, "set-user-limit", "Give a user limits of their own, and end what is over them", byOperator))
 	unset := dry(operation("DELETE", path, "delete-user-limit", "Give a user the hub's limits again, and end what is over them", byOperator))
-	unset.RequestBody = &huma.RequestBody{} // not required
 	premium := limitAnswer{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}, Policy: session.Evict,
 		Own: session.Limits{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}}}
 	standard := limitAnswer{Limit: 1, LimitByKind: map[session.Kind]int{}, Policy: session.Evict}
@@ -99,7 +96,7 @@ func (s *server) limitRoutes() []route {
 				"dry-run": changedLimitAnswer{limitAnswer: premium, WouldEnd: gone},
 			}).
 			refuses(errDryRunQuery),
-		on(s, unset, s.unsetLimit).
+		on(s, mayHaveBody(unset), s.unsetLimit).
 			takes(endInput{Message: "Your plan has ended."}).
 			gives(http.StatusOK, "The hub's hold again, or would, in a dry run.", examples{
 				"done":    changedLimitAnswer{limitAnswer: standard, Ended: gone},

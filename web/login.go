@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -79,18 +77,14 @@ var errNoPasswords = newProblem(http.StatusNotFound, "no-passwords", "There is n
 	"The hub's operator has not set up any. Sign in through the app.")
 
 func (s *server) loginRoutes() []route {
-	created := func(op huma.Operation) huma.Operation {
-		op.DefaultStatus = http.StatusCreated
-		return op
-	}
 	return []route{
-		on(s, created(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login).
+		on(s, creates(operation("POST", "/v1/login", "login", "Sign in by password", nil)), s.login).
 			says("Opens a session on the device. At the limit the hub's policy decides: it ends other sessions, refuses, "+
 				"or asks which it is to be. No refusal at the limit counts as a wrong password.").
 			takes(loginInput{exampleUser, "correct horse battery staple", clientInput{Device: exampleDevice}}).
 			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.", exampleOpened, cookieSet).
 			refuses(errNoPasswords, errCredentials, tooMany(30*time.Second), errBusy, exampleChoice(), exampleAtLimit()),
-		on(s, created(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).
+		on(s, creates(operation("POST", "/v1/login/choice", "choose", "Answer a login's question", nil)), s.choose).
 			says("A ticket is good once, and for two minutes. Where the named sessions do not make room, the question is "+
 				"put again with another ticket, for ten minutes in all.").
 			takes(choiceInput{Ticket: exampleTicket, Force: examplePointer(true), End: []session.ID{exampleOtherID}}).

@@ -52,9 +52,8 @@ var errNoProvider = unavailable("The OpenID provider is not available.", retrySt
 // oidcRoutes are what clients ask.
 func (s *server) oidcRoutes() []route {
 	login := operation("POST", "/v1/login/oidc", "login-oidc", "Sign in by an ID token", nil)
-	login.DefaultStatus = http.StatusCreated
 	return []route{
-		on(s, login, s.loginOIDC).
+		on(s, creates(login), s.loginOIDC).
 			says("Opens a session for whom an OpenID provider vouches for. An ID token is good for one login, whatever "+
 				"comes of it, and for ten minutes from when it was issued. Its nonce must be that of the request, also "+
 				"where one of them has none. At the limit it is as with a password.").

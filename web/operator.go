@@ -43,12 +43,11 @@ type operatorAnswer struct {
 func (s *server) operatorRoutes() []route {
 	const path = "/v1/admin/session"
 	enter := operation("POST", path, "sign-in-operator", "Sign in to the dashboard", nil)
-	enter.DefaultStatus = http.StatusCreated
 	leave := operation("DELETE", path, "sign-out-operator", "Sign out of the dashboard", nil)
 	leave.DefaultStatus = http.StatusNoContent
 	answer := operatorAnswer{ExpiresAt: session.Timestamp(exampleNow.Add(auth.AdminSessionTTL))}
 	return []route{
-		on(s, enter, s.enter).
+		on(s, creates(enter), s.enter).
 			says("For the hub's own pages: gives the browser a cookie, which for twelve hours takes the place of the API key "+
 				"in every call under /v1/admin/, from those pages alone. It does not hold the key, needs no store, is good at "+
 				"every instance with the same key, and for nothing once that key is taken away.").

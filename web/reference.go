@@ -163,7 +163,7 @@ func (r *refReader) answer(status string, response *huma.Response) refAnswer {
 		view.Headers = append(view.Headers, refField{Name: name, In: "header", What: h.Description, Optional: !h.Required})
 	}
 	for media, body := range response.Content {
-		if media == "application/problem+json" {
+		if media == mediaProblem {
 			for _, name := range slices.Sorted(maps.Keys(body.Examples)) {
 				of := r.problems[strings.TrimPrefix(body.Examples[name].Ref, examplePrefix)]
 				if of != "" && !slices.Contains(view.Problems, of) {

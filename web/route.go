@@ -43,8 +43,9 @@ type fromForm interface{ fromForm(values url.Values) error }
 
 // The media types of bodies.
 const (
-	mediaJSON = "application/json"
-	mediaForm = "application/x-www-form-urlencoded"
+	mediaJSON    = "application/json"
+	mediaForm    = "application/x-www-form-urlencoded"
+	mediaProblem = "application/problem+json" // RFC 9457
 )
 
 // route is one row of the API: what it is, in OpenAPI's words, and what serves it.

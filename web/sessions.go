@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/sessionhub/sessionhub/session"
@@ -42,7 +41,6 @@ type endedList struct {
 
 func (s *server) sessionRoutes() []route {
 	heartbeat := operation("POST", "/v1/session/heartbeat", "heartbeat", "Ask, without a socket, how the session is", byToken)
-	heartbeat.RequestBody = &huma.RequestBody{} // not required
 	return []route{
 		on(s, operation("GET", "/v1/session", "get-session", "The current session", byToken), s.current).
 			says("Whether the session is live: this is what an app's backend asks with the token of a device.").
@@ -52,7 +50,7 @@ func (s *server) sessionRoutes() []route {
 			gives(http.StatusNoContent, "The session has ended.", nil,
 				headerField{"Set-Cookie", "Takes the cookie back.", plainCookie + "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", true},
 				headerField{"Clear-Site-Data", "Where the hub's operator turned it on.", siteData, true}),
-		on(s, heartbeat, s.heartbeat).
+		on(s, mayHaveBody(heartbeat), s.heartbeat).
 			says("For clients without a socket. A bare heartbeat is no activity: an idle session ends all the same. "+
 				"That a session has ended is no error here; 401 is for a token that was never issued.").
 			takes(heartbeatInput{Active: true}).

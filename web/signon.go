@@ -78,12 +78,9 @@ func signOnProblem(fault auth.SignOnFault) *problem {
 // 1.0, section 3.1; RFC 7636, RFC 9700), in the order in which a browser asks them.
 func (s *server) signOnRoutes() []route {
 	start := operation("GET", signOnStart, "start-sign-on", "Go and sign in at the OpenID provider", nil)
-	start.Parameters = []*huma.Param{{
-		Name: "return", In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Example: "/devices",
-		Description: "The path of this site to go to afterwards, in 1000 bytes at most. What is none is left out.",
-	}}
+	start.Parameters = []*huma.Param{queryParam("return", huma.TypeString, "/devices",
+		"The path of this site to go to afterwards, in 1000 bytes at most. What is none is left out.")}
 	finish := operation("POST", "/v1/login/oidc/code", "finish-sign-on", "Sign in by the OpenID provider's code", nil)
-	finish.DefaultStatus = http.StatusCreated
 	return []route{
 		raw(start, http.HandlerFunc(s.startSignOn)).
 			says("For browsers: a link leads here. The cookie says for ten minutes that the sign-in was begun by this one; "+
@@ -96,7 +93,7 @@ func (s *server) signOnRoutes() []route {
 				headerField{"Set-Cookie", "The sign-in that was begun.",
 					signOnCookie + "…=…; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", true}).
 			refuses(errNoOIDC),
-		on(s, finish, s.finishSignOn).
+		on(s, creates(finish), s.finishSignOn).
 			says("The sign-in page sends what came with the browser from the provider. The state must be that of a sign-in "+
 				"which this browser has begun; that is over then, whatever comes of it. At the limit it is as with a password.").
 			takes(signOnInput{State: exampleState, Code: "SplxlOBeZQQYbYS6WxSbIA",

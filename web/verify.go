@@ -47,10 +47,8 @@ func (s *server) beforeGate(next http.Handler) http.Handler {
 // gateRoute is that of the gate. It stands for any method, and for any path below its own.
 func (s *server) gateRoute() route {
 	op := operation("GET", gatePath, "verify", "Whether a request may pass", byToken)
-	op.Parameters = []*huma.Param{{
-		Name: "active", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Example: true,
-		Description: "Whether the request counts as activity of the user.",
-	}}
+	op.Parameters = []*huma.Param{queryParam("active", huma.TypeBoolean, true,
+		"Whether the request counts as activity of the user.")}
 	return raw(op, http.HandlerFunc(s.verify)).apart().
 		says("The gate of a reverse proxy: nginx auth_request, forward auth, ext_authz. It takes any method, and any path "+
 			"below its own, as some proxies append the one that was asked for; bodies are not read. The headers' values "+

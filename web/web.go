@@ -212,3 +212,20 @@ func (s *server) allRoutes() []route {
 func operation(method, path, id, summary string, security []map[string][]string) huma.Operation {
 	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Security: security}
 }
+
+// creates has an operation succeed with 201.
+func creates(op huma.Operation) huma.Operation {
+	op.DefaultStatus = http.StatusCreated
+	return op
+}
+
+// mayHaveBody has an operation take a body, and do without it.
+func mayHaveBody(op huma.Operation) huma.Operation {
+	op.RequestBody = &huma.RequestBody{}
+	return op
+}
+
+// queryParam describes a parameter of a query; kind is its type in JSON's words.
+func queryParam(name, kind string, example any, what string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Schema: &huma.Schema{Type: kind}, Example: example, Description: what}
+}
