@@ -3,8 +3,8 @@ package session
 import (
 	"regexp"
 	"strings"
-	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/mileusna/useragent"
 )
 
@@ -43,27 +43,16 @@ const (
 )
 
 // clients are the user agents that were read lately: those of the sessions in a list are few, and read again and again.
-var clients = struct {
-	sync.Mutex
-	read map[string]Client // guarded by the lock
-}{read: make(map[string]Client)}
+var clients = must(lru.New[string, Client](maxClients))
 
 // ReadClient reads a user agent. It may be called concurrently, with text from anybody.
 func ReadClient(userAgent string) Client {
 	userAgent = userAgent[:min(len(userAgent), maxAgent)]
-	clients.Lock()
-	c, known := clients.read[userAgent]
-	clients.Unlock()
-	if known {
+	if c, known := clients.Get(userAgent); known {
 		return c
 	}
-	c = readClient(userAgent)
-	clients.Lock()
-	defer clients.Unlock()
-	if len(clients.read) >= maxClients {
-		clear(clients.read)
-	}
-	clients.read[strings.Clone(userAgent)] = c
+	c := readClient(userAgent)
+	clients.Add(strings.Clone(userAgent), c)
 	return c
 }
 

@@ -71,9 +71,7 @@ func TestClientsAreBounded(t *testing.T) {
 			t.Fatalf("%+v", c)
 		}
 	}
-	clients.Lock()
-	defer clients.Unlock()
-	if n := len(clients.read); n > maxClients {
+	if n := clients.Len(); n > maxClients {
 		t.Errorf("%d are remembered", n)
 	}
 }
