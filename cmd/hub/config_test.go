@@ -252,11 +252,11 @@ func TestAPIKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, key := range test.want {
-				if !o.apiKeys.Valid(key) {
+				if !o.web.APIKeys.Valid(key) {
 					t.Errorf("%q is no key", key)
 				}
 			}
-			if o.apiKeys.Valid(half) {
+			if o.web.APIKeys.Valid(half) {
 				t.Errorf("half of %q is a key", comma)
 			}
 		})

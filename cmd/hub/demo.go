@@ -14,6 +14,7 @@ import (
 
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/session"
+	"github.com/sessionhub/sessionhub/web"
 )
 
 // demoListen is where the demo is, if nobody else is there.
@@ -47,14 +48,15 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	n, err := newNode(nodeOptions{
-		rule:                     session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: 30 * time.Minute},
-		data:                     filepath.Join(folder, "hub.db"),
-		passwords:                passwords,
-		demoUsers:                []string{"alice", "bob"},
-		apiKeys:                  keys,
-		maxConnectionsPerSession: 20,
-		drain:                    200 * time.Millisecond,
-		log:                      logFlags{LogLevel: logLevel{slog.LevelWarn}}.logger(std.err),
+		data:  filepath.Join(folder, "hub.db"),
+		drain: 200 * time.Millisecond,
+		web: web.Options{
+			Rule:      session.Rule{Limit: 1, Policy: session.Evict, IdleTimeout: 30 * time.Minute},
+			Passwords: passwords,
+			DemoUsers: []string{"alice", "bob"},
+			APIKeys:   keys,
+		},
+		log: logFlags{LogLevel: logLevel{slog.LevelWarn}}.logger(std.err),
 	})
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -34,34 +33,24 @@ const (
 	goodbye = 2 * time.Second
 )
 
-// nodeOptions are what a node is made of.
+// nodeOptions are what a node is made of. What its parts must know of each other, newNode adds.
 type nodeOptions struct {
-	rule           session.Rule
-	redis          *redis.UniversalOptions // nil keeps the sessions in the file data
-	data           string
-	htpasswd       string
-	passwords      auth.Passwords   // in place of htpasswd
-	oidc           auth.OIDCOptions // without an issuer, there is no single sign-on
-	demoUsers      []string         // whom the sign-in page offers
-	apiKeys        *auth.APIKeys
-	allowOrigins   []string
-	trustedProxies []netip.Prefix
-	publicURL      string
-	clearSiteData  bool
-
-	maxConnections           int
-	maxConnectionsPerSession int
-	drain                    time.Duration
-	notify                   notify.Options
-	events                   eventFlags
-	log                      *slog.Logger
+	redis    *redis.UniversalOptions // nil keeps the sessions in the file data
+	data     string
+	htpasswd string           // in place of the passwords of web
+	oidc     auth.OIDCOptions // without an issuer, there is no single sign-on
+	drain    time.Duration
+	hub      hub.Options
+	web      web.Options
+	notify   notify.Options
+	events   eventFlags
+	log      *slog.Logger
 }
 
 // node is one running hub with everything that belongs to it.
 type node struct {
 	o       nodeOptions
 	backend *backend
-	oidc    *auth.OIDC // nil without single sign-on
 	hub     *hub.Hub
 	tell    *notify.Notifier
 	server  *http.Server
@@ -70,14 +59,12 @@ type node struct {
 // newNode wires a hub. It serves once run is called.
 func newNode(o nodeOptions) (n *node, err error) {
 	instance := strings.ReplaceAll(uuid.NewString(), "-", "")[:12]
-	passwords := o.passwords
 	if o.htpasswd != "" {
-		if passwords, err = auth.OpenHtpasswd(o.htpasswd, o.log); err != nil {
+		if o.web.Passwords, err = auth.OpenHtpasswd(o.htpasswd, o.log); err != nil {
 			return nil, err
 		}
 	}
-	provider, err := newProvider(o)
-	if err != nil {
+	if o.web.OIDC, err = newProvider(o); err != nil {
 		return nil, err
 	}
 	back, err := openBackend(o, instance)
@@ -90,30 +77,11 @@ func newNode(o nodeOptions) (n *node, err error) {
 		return nil, errors.Join(err, back.close())
 	}
 	registry := session.NewRegistry(store)
-	live := hub.New(registry, store, back.inbox, hub.Options{
-		Instance:                 instance,
-		Version:                  currentVersion(),
-		MaxConnections:           o.maxConnections,
-		MaxConnectionsPerSession: o.maxConnectionsPerSession,
-		Logger:                   o.log,
-	})
-	handler, err := web.New(web.Options{
-		Registry:       registry,
-		Hub:            live,
-		Passwords:      passwords,
-		OIDC:           provider,
-		APIKeys:        o.apiKeys,
-		Throttle:       auth.NewThrottle(auth.Limits{}, back.counter),
-		Rule:           o.rule,
-		AllowOrigins:   o.allowOrigins,
-		TrustedProxies: o.trustedProxies,
-		PublicURL:      o.publicURL,
-		ClearSiteData:  o.clearSiteData,
-		Logger:         o.log,
-		Metrics:        metrics,
-		Version:        currentVersion(),
-		DemoUsers:      o.demoUsers,
-	})
+	o.hub.Instance, o.hub.Version, o.hub.Logger = instance, currentVersion(), o.log
+	live := hub.New(registry, store, back.inbox, o.hub)
+	o.web.Registry, o.web.Hub, o.web.Throttle = registry, live, auth.NewThrottle(auth.Limits{}, back.counter)
+	o.web.Logger, o.web.Metrics, o.web.Version = o.log, metrics, currentVersion()
+	handler, err := web.New(o.web)
 	if err != nil {
 		return nil, errors.Join(err, back.close())
 	}
@@ -122,7 +90,7 @@ func newNode(o nodeOptions) (n *node, err error) {
 	if err != nil {
 		return nil, errors.Join(err, back.close())
 	}
-	return &node{o: o, backend: back, oidc: provider, hub: live, tell: tell, server: newServer(handler, o.log)}, nil
+	return &node{o: o, backend: back, hub: live, tell: tell, server: newServer(handler, o.log)}, nil
 }
 
 // newServer bounds what a client may take of the hub's time and memory.
@@ -180,8 +148,8 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	}
 	stop()
 	err := tasks.Wait()
-	if n.oidc != nil {
-		n.oidc.Close()
+	if n.o.web.OIDC != nil {
+		n.o.web.OIDC.Close()
 	}
 	return errors.Join(err, n.backend.close())
 }

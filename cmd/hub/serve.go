@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/sessionhub/sessionhub/auth"
+	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
+	"github.com/sessionhub/sessionhub/web"
 )
 
 // serveCommand is `hub serve`. Its flags are the keys of the configuration file too.
@@ -70,23 +72,26 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 // options checks what the flags say. It starts nothing.
 func (c *serveCommand) options() (o nodeOptions, err error) {
 	o = nodeOptions{
-		rule: session.Rule{
-			Limit: c.Limit, LimitByKind: maps.Clone(c.LimitKind), Policy: c.Policy,
-			IdleTimeout: c.IdleTimeout, MaxLifetime: c.MaxLifetime,
+		data:   c.Data,
+		drain:  c.Drain,
+		events: c.eventFlags,
+		hub: hub.Options{
+			MaxConnections: c.MaxConnections, MaxConnectionsPerSession: c.MaxConnectionsPerSession,
 		},
-		data:                     c.Data,
-		allowOrigins:             c.AllowOrigin,
-		publicURL:                strings.TrimSuffix(c.PublicURL, "/"),
-		clearSiteData:            c.ClearSiteData,
-		maxConnections:           c.MaxConnections,
-		maxConnectionsPerSession: c.MaxConnectionsPerSession,
-		drain:                    c.Drain,
-		events:                   c.eventFlags,
+		web: web.Options{
+			Rule: session.Rule{
+				Limit: c.Limit, LimitByKind: maps.Clone(c.LimitKind), Policy: c.Policy,
+				IdleTimeout: c.IdleTimeout, MaxLifetime: c.MaxLifetime,
+			},
+			AllowOrigins:  c.AllowOrigin,
+			PublicURL:     strings.TrimSuffix(c.PublicURL, "/"),
+			ClearSiteData: c.ClearSiteData,
+		},
 	}
 	if err := c.eventFlags.check(); err != nil {
 		return o, err
 	}
-	if err := o.rule.Validate(); err != nil {
+	if err := o.web.Rule.Validate(); err != nil {
 		return o, badUsage("%s", err)
 	}
 	if c.MaxConnections < 0 || c.MaxConnectionsPerSession < 1 || c.Drain < 0 {
@@ -108,7 +113,7 @@ func (c *serveCommand) addresses(o *nodeOptions) (err error) {
 			return badUsage("--redis: %s", err)
 		}
 	}
-	if o.publicURL != "" && !isOrigin(o.publicURL, "http", "https") {
+	if o.web.PublicURL != "" && !isOrigin(o.web.PublicURL, "http", "https") {
 		return badUsage("--public-url %q: want http:// or https:// with a host, and no path", c.PublicURL)
 	}
 	for _, origin := range c.AllowOrigin {
@@ -117,7 +122,7 @@ func (c *serveCommand) addresses(o *nodeOptions) (err error) {
 		}
 	}
 	for _, proxy := range c.TrustedProxy {
-		o.trustedProxies = append(o.trustedProxies, proxy.Prefix)
+		o.web.TrustedProxies = append(o.web.TrustedProxies, proxy.Prefix)
 	}
 	return nil
 }
@@ -134,7 +139,7 @@ func (c *serveCommand) signIn(o *nodeOptions) (err error) {
 		return err
 	}
 	o.htpasswd = c.Htpasswd
-	if o.apiKeys, err = auth.NewAPIKeys(keys...); err != nil {
+	if o.web.APIKeys, err = auth.NewAPIKeys(keys...); err != nil {
 		return badUsage("--api-key: %s", err)
 	}
 	return nil
