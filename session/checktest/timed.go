@@ -2,6 +2,7 @@ package checktest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sessionhub/sessionhub/session"
@@ -12,7 +13,7 @@ import (
 // before, and leaves the checker fewer orders to try.
 type span struct {
 	began, returned time.Time
-	commit          bool // that call was a Commit
+	commit          bool // that call was a Commit, which the store has not refused
 }
 
 type spanKey struct{}
@@ -30,9 +31,13 @@ func (t timed) Load(ctx context.Context, key session.Key) (session.Snapshot, err
 	return t.Store.Load(ctx, key)
 }
 
+// Commit waits for the store's answer for as long as it takes: with many changes that a slow machine leaves without one,
+// there are more orders to try than anybody could. The store itself refuses a change that comes too late.
 func (t timed) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
-	defer note(ctx, time.Now(), true)
-	return t.Store.Commit(ctx, key, change)
+	began := time.Now()
+	snap, err := t.Store.Commit(context.WithoutCancel(ctx), key, change)
+	note(ctx, began, !errors.Is(err, session.ErrConflict))
+	return snap, err
 }
 
 func note(ctx context.Context, began time.Time, commit bool) {
