@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -146,7 +147,7 @@ func TestTellsOnACluster(t *testing.T) {
 	wantUsers(t, receiver, true, supersedeAll(t, base, "user", 40)...)
 }
 
-// TestStormIsOneMail ends a thousand sessions: people get one mail.
+// TestStormIsOneMail ends a thousand sessions, a hundred of each user: people get one mail.
 func TestStormIsOneMail(t *testing.T) {
 	t.Parallel()
 	box := notifytest.StartMailbox(t)
@@ -154,15 +155,32 @@ func TestStormIsOneMail(t *testing.T) {
 	args := []string{"--redis=" + redis.URL(), "--notify=" + box.URL(notifytest.MailPassword)}
 	hub, base := startTelling(t, args...)
 	startTelling(t, args...)
-	const sessions = 1000
-	openMany(t, base, "storm", sessions)
-	status, answer := call(t, http.DefaultClient, http.MethodDelete, base+"/v1/admin/users/storm/sessions", nil)
-	if ended, _ := answer["ended"].([]any); status != http.StatusOK || len(ended) != sessions {
-		t.Fatalf("%d sessions ended: %d", len(ended), status)
+	const users, sessions = 10, 100
+	everybody := func(act func(user string)) {
+		var all sync.WaitGroup
+		for i := range users {
+			all.Go(func() { act(fmt.Sprint("storm-", i)) })
+		}
+		all.Wait()
 	}
+	everybody(func(user string) {
+		for range sessions {
+			status, answer := call(t, http.DefaultClient, http.MethodPost, base+"/v1/admin/sessions",
+				map[string]any{"user": user, "limit": -1})
+			if status != http.StatusCreated {
+				t.Errorf("open a session: %d %v", status, answer)
+			}
+		}
+	})
+	everybody(func(user string) {
+		status, answer := call(t, http.DefaultClient, http.MethodDelete, base+"/v1/admin/users/"+user+"/sessions", nil)
+		if ended, _ := answer["ended"].([]any); status != http.StatusOK || len(ended) != sessions {
+			t.Errorf("%d sessions of %s ended: %d", len(ended), user, status)
+		}
+	})
 	mail := box.Next(t)
 	if subject := mail.Header.Get("Subject"); !strings.Contains(subject, "1,000") ||
-		!strings.Contains(mail.Body, "and 995 more") || !strings.Contains(mail.Body, "“storm”") {
+		!strings.Contains(mail.Body, "and 995 more") || !strings.Contains(mail.Body, "“storm-") {
 		t.Errorf("a mail about %q:\n%s", subject, mail.Body)
 	}
 	awaitMetric(t, base, `hub_notify_waiting{endpoint="smtp#`, " 0")
@@ -171,18 +189,6 @@ func TestStormIsOneMail(t *testing.T) {
 	}
 	if strings.Contains(hub.output(), notifytest.MailPassword) {
 		t.Error("the log shows the password")
-	}
-}
-
-// openMany opens so many sessions of one user.
-func openMany(t *testing.T, base, user string, n int) {
-	t.Helper()
-	for range n {
-		status, answer := call(t, http.DefaultClient, http.MethodPost, base+"/v1/admin/sessions",
-			map[string]any{"user": user, "limit": -1})
-		if status != http.StatusCreated {
-			t.Fatalf("open a session: %d %v", status, answer)
-		}
 	}
 }
 
