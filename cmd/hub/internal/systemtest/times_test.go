@@ -15,6 +15,7 @@ func TestNoticesAreTimedAcrossHubs(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 2)
 	const users = 20
+	start := time.Now()
 	for i := range users {
 		user := fmt.Sprint("user ", i)
 		for range 2 {
@@ -28,6 +29,16 @@ func TestNoticesAreTimedAcrossHubs(t *testing.T) {
 		}
 	}
 	eventually(t, h.change, func() error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.closed) < users {
+			return fmt.Errorf("%d sockets are told, want %d", len(h.closed), users)
+		}
+		return nil
+	})
+	// No notice can have taken longer than all of this, nor on a machine that is not busy more than a second.
+	most := max(time.Second, time.Since(start))
+	eventually(t, h.change, func() error {
 		all, err := h.hubs[0].hub.Instances()
 		if err != nil {
 			return err
@@ -36,7 +47,7 @@ func TestNoticesAreTimedAcrossHubs(t *testing.T) {
 		var timed, slow uint64
 		for i, n := range sum.Notices.Told {
 			timed += n
-			if i > session.NoticeBound(time.Second) {
+			if i > session.NoticeBound(most) {
 				slow += n
 			}
 		}
@@ -45,7 +56,7 @@ func TestNoticesAreTimedAcrossHubs(t *testing.T) {
 		}
 		t.Logf("told within %v of %v ms", sum.Notices.Told, session.NoticeBounds())
 		if slow > 0 {
-			t.Errorf("%d of %d took more than a second", slow, timed)
+			t.Errorf("%d of %d took more than %s", slow, timed, most)
 		}
 		return nil
 	})
