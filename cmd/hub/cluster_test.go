@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,7 +20,7 @@ import (
 // startNginx starts nginx with the configuration that compose.yaml uses, on the given hubs, and returns its URL.
 func startNginx(t *testing.T, hubs ...string) string {
 	t.Helper()
-	address := freeAddress(t)
+	address := redistest.FreeAddr(t)
 	changes := []string{"listen 8080", "listen " + address}
 	for i, hub := range hubs {
 		changes = append(changes, fmt.Sprintf("hub-%d:8080", i+1), hub)
@@ -71,17 +70,6 @@ func installed(name string) string {
 		return found
 	}
 	return "/usr/sbin/" + name
-}
-
-// freeAddress returns an address on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestCluster runs what compose.yaml describes: two hubs on one Redis, and nginx in front of them.

@@ -29,7 +29,7 @@ var gates = map[string]func(t *testing.T, listen, hub1, hub2, app string){
 			"app:3000", app)
 	},
 	"HAProxy": func(t *testing.T, listen, hub1, hub2, app string) {
-		folder, inner := t.TempDir(), freeAddress(t)
+		folder, inner := t.TempDir(), redistest.FreeAddr(t)
 		script := deployed(t, "verify.lua", folder)
 		file := deployed(t, "haproxy-verify.cfg", folder, "/etc/haproxy/verify.lua", script, "bind :8080", "bind "+listen,
 			"127.0.0.1:8081", inner, "hub-1:8080", hub1, "hub-2:8080", hub2, "app:3000", app)
@@ -178,7 +178,7 @@ func TestGates(t *testing.T) {
 			g := &gated{hub: "http://" + hubs[0].address(t)}
 			app := httptest.NewServer(http.HandlerFunc(g.app))
 			t.Cleanup(app.Close)
-			listen := freeAddress(t)
+			listen := redistest.FreeAddr(t)
 			start(t, listen, hubs[0].address(t), hubs[1].address(t), strings.TrimPrefix(app.URL, "http://"))
 			g.front = "http://" + listen
 			awaitStatus(t, g.front+"/page", http.StatusUnauthorized)

@@ -19,6 +19,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/goccy/go-yaml"
+
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
 // testIdentity lets users and attributes of any kind, and as long as they may be, arrive at the app.
@@ -243,7 +245,7 @@ func TestGatesWithoutAHub(t *testing.T) {
 		g := &gated{}
 		app := httptest.NewServer(http.HandlerFunc(g.app))
 		t.Cleanup(app.Close)
-		listen := freeAddress(t)
+		listen := redistest.FreeAddr(t)
 		start(t, listen, fake(), fake(), strings.TrimPrefix(app.URL, "http://"))
 		g.front = "http://" + listen
 		awaitStatus(t, g.front+"/page", http.StatusUnauthorized)

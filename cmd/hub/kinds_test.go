@@ -65,62 +65,27 @@ func startCluster(t *testing.T) string {
 	return "redis+cluster://" + client.Options().Addr
 }
 
-// startRedisServer starts a redis-server with the given arguments, and returns a client of it once it answers. A
-// port that was free a moment ago may be somebody's by then, so it tries again with others.
+// startRedisServer starts a redis-server with the given arguments, and returns a client of it once it answers.
 func startRedisServer(t *testing.T, args ...string) *redis.Client {
 	t.Helper()
-	for range 10 {
-		address := freeRedisAddress(t)
-		_, port, err := net.SplitHostPort(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		with := append(slices.Clone(args), "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())
-		server := &process{Cmd: exec.Command("redis-server", with...)}
-		server.start(t)
-		client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true})
-		t.Cleanup(func() { client.Close() })
-		if answers(t, server, client) {
-			return client
-		}
+	address := redistest.FreeAddr(t)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("redis-server finds no port")
-	return nil
-}
-
-// freeRedisAddress returns an address that is free, and so is the port 10,000 above it, on which the nodes of a
-// cluster listen too.
-func freeRedisAddress(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := l.Addr().(*net.TCPAddr)
-		l.Close()
-		bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", address.Port+10_000))
-		if err == nil {
-			bus.Close()
-			return address.String()
-		}
-	}
-}
-
-// answers reports whether a server answers before it ends.
-func answers(t *testing.T, server *process, client *redis.Client) bool {
-	t.Helper()
+	with := append(slices.Clone(args), "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())
+	(&process{Cmd: exec.Command("redis-server", with...)}).start(t)
+	client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true})
+	t.Cleanup(func() { client.Close() })
 	ctx := within(t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for client.Ping(ctx).Err() != nil {
 		select {
-		case <-server.gone:
-			return false
 		case <-ctx.Done():
 			t.Fatal("redis-server does not answer")
 		case <-tick.C:
 		}
 	}
-	return true
+	return client
 }

@@ -15,6 +15,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/sessionhub/sessionhub/notify/notifytest"
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
 // TestNotificationsPage runs what docs/notifications.md shows: the configuration, with nothing changed but where the
@@ -87,12 +88,7 @@ func blockOf(t *testing.T, page, language string) string {
 // returns its address.
 func startPageReceiver(t *testing.T, source, secret string) (string, *process) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := redistest.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(address)
 	file := filepath.Join(t.TempDir(), "receiver.py")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(source, "9000", port)), 0o600); err != nil {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
 // sdkFolder is where the browser SDK is, and sdkTests its tests that want a hub.
@@ -50,7 +52,7 @@ func TestSDKSpeaksTheProtocol(t *testing.T) {
 // TestSDKComesBackAfterARestart restarts a hub with two hundred clients.
 func TestSDKComesBackAfterARestart(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := redistest.FreeAddr(t)
 	serve := []string{"serve", "--listen=" + address, "--api-key=" + testKey, "--drain=2s",
 		"--data=" + filepath.Join(t.TempDir(), "hub.db")}
 	hub := startHub(t, serve...)

@@ -18,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sessionhub/sessionhub/pubsub/redistest"
 )
 
 // spaFolder is where the example is: a page, a backend and an nginx.
@@ -43,7 +45,7 @@ func TestExampleIsShort(t *testing.T) {
 // startExample runs the example as its README says, on addresses that are free, and returns its URL.
 func startExample(t *testing.T) string {
 	t.Helper()
-	folder, address, backend := t.TempDir(), freeAddress(t), freeAddress(t)
+	folder, address, backend := t.TempDir(), redistest.FreeAddr(t), redistest.FreeAddr(t)
 	users := filepath.Join(folder, "users")
 	if code, _, errors := passwd(t, "correct horse\n", users, "alice"); code != exitOK {
 		t.Fatal(errors)
@@ -98,7 +100,7 @@ type visitor struct {
 func visitors(t *testing.T, front string, n int) []*visitor {
 	t.Helper()
 	// It is long: a browser on a busy machine takes its time, and only a fault uses it up.
-	limited, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	limited, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(stop)
 	allocator, stop := chromedp.NewExecAllocator(limited, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 720))...)

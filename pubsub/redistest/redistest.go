@@ -4,16 +4,21 @@ package redistest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
+
+// patience is how long anything may take here. It is long: only a fault uses it up.
+const patience = time.Minute
 
 // Server is a redis-server process on loopback, with a folder of its own.
 type Server struct {
@@ -27,7 +32,7 @@ type Server struct {
 // Start starts a redis-server that ends with the test. Without one on this machine the test fails.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{Addr: freeAddr(tb), dir: tb.TempDir()}
+	s := &Server{Addr: FreeAddr(tb), dir: tb.TempDir()}
 	s.Restart(tb)
 	tb.Cleanup(func() { s.Kill(tb) })
 	return s
@@ -41,7 +46,7 @@ func (s *Server) Client(tb testing.TB) *redis.Client {
 	client := redis.NewClient(&redis.Options{
 		Addr: s.Addr, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		// Not what a hub has: a machine that runs many tests may be slow.
-		DialTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience,
 	})
 	tb.Cleanup(func() { client.Close() })
 	return client
@@ -68,7 +73,7 @@ func (s *Server) await(tb testing.TB) {
 	tb.Helper()
 	client := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true})
 	defer client.Close()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		err := client.Ping(context.Background()).Err()
 		if err == nil {
@@ -108,12 +113,23 @@ func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
 	}
 }
 
-func freeAddr(tb testing.TB) string {
+// nextPort is where FreeAddr looks next: each process begins somewhere else.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(rand.Uint32()) }
+
+// FreeAddr returns an address on loopback that nobody listens on, and that no other call in this process returns. Its
+// port is below 20,000, where Linux and others give none to clients or to those who listen on any port: it stays free
+// until it is used, and while its server restarts. So does that 10,000 above it, the second one of a cluster's node.
+func FreeAddr(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(fmt.Errorf("find a free port: %w", err))
+	for range 10_000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+nextPort.Add(1)%10_000)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	tb.Fatal("no port is free")
+	return ""
 }
