@@ -53,7 +53,7 @@ func await[T any](t *testing.T, what string, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("no %s", what)
 		panic("unreachable")
 	}
@@ -117,7 +117,7 @@ func awaitReady(t *testing.T, r *running, want bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(30 * time.Second); r.Ready() != want; {
+	for deadline := time.After(time.Minute); r.Ready() != want; {
 		select {
 		case <-tick.C:
 		case <-deadline:

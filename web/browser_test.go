@@ -47,7 +47,7 @@ func browser(t *testing.T, s *site) (open func() *window) {
 		t.Fatalf("start chromium (install the package chromium): %v", chromium.err)
 	}
 	// A test that waits in vain fails before all of them have run out of time.
-	ctx, stop := context.WithTimeout(chromium.ctx, 2*time.Minute)
+	ctx, stop := context.WithTimeout(chromium.ctx, 5*time.Minute)
 	t.Cleanup(stop)
 	return func() *window {
 		own, stop := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())

@@ -81,14 +81,9 @@ func TestMessagesReachSockets(t *testing.T) {
 // awaitMetric waits until there is a line in the metrics: what is counted may come after what a client sees.
 func (s *site) awaitMetric(line string) {
 	s.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {
-		if strings.Contains(s.do("GET", "/metrics", "").text, "\n"+line+"\n") {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.Fatalf("no %q in the metrics", line)
-		}
-	}
+	await(s, line+" in the metrics", func() bool {
+		return strings.Contains(s.do("GET", "/metrics", "").text, "\n"+line+"\n")
+	})
 }
 
 func TestMessagesForNobody(t *testing.T) {

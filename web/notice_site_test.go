@@ -53,7 +53,7 @@ func (w *window) until(format string, args ...any) {
 	w.Helper()
 	const root = `document.querySelector("session-notice")?.shadowRoot`
 	condition := fmt.Sprintf(`(($) => %s)((at) => `+root+`?.querySelector(at))`, fmt.Sprintf(format, args...))
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		_, err := chromedp.Run(w.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(10*time.Millisecond),
 			chromedp.WithPollingTimeout(time.Until(deadline))))

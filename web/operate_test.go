@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,12 +16,7 @@ import (
 // ready waits until the hub has made its first beat, which it does on its own time.
 func (s *site) ready() {
 	s.Helper()
-	for deadline := time.Now().Add(10 * time.Second); s.hub.Ready() != nil; {
-		if time.Now().After(deadline) {
-			s.Fatal(s.hub.Ready())
-		}
-		<-time.After(time.Millisecond)
-	}
+	await(s, "the hub is ready", func() bool { return s.hub.Ready() == nil })
 }
 
 func TestStatsAndInstances(t *testing.T) {

@@ -68,7 +68,7 @@ func (w *window) hears(line string) {
 	w.Helper()
 	condition := fmt.Sprintf(`document.querySelector("main").innerText.split("\n").some((l) => l.startsWith(%q))`, line)
 	if _, err := chromedp.Run(w.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(20*time.Millisecond),
-		chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		chromedp.WithPollingTimeout(patience))); err != nil {
 		w.Fatalf("%q is not heard, but: %s (%v)", line, get(w, chromedp.Evaluate[string](`document.body.innerText`)), err)
 	}
 }
@@ -76,28 +76,22 @@ func (w *window) hears(line string) {
 // connections asks how many sockets a user has, until there are as many as there should be.
 func (s *site) connections(user string, want int) {
 	s.Helper()
-	var r *reply
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
-		r = s.admin("GET", "/v1/admin/users/"+user+"/sessions", "").want(http.StatusOK)
-		if got, ok := r.at("sessions", 0, "connections").(float64); ok && int(got) == want {
-			return
-		}
-	}
-	s.Fatalf("want %d connections: %s", want, r.text)
+	await(s, fmt.Sprintf("%s has %d connections", user, want), func() bool {
+		r := s.admin("GET", "/v1/admin/users/"+user+"/sessions", "").want(http.StatusOK)
+		got, ok := r.at("sessions", 0, "connections").(float64)
+		return ok && int(got) == want
+	})
 }
 
 // receipt waits until a device has said that it has shown the notice of the user's first session that has ended, and
 // returns the list of all sessions.
 func (s *site) receipt(user string) (list *reply) {
 	s.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+	await(s, "a receipt of "+user, func() bool {
 		list = s.admin("GET", "/v1/admin/users/"+user+"/sessions?ended=true", "").want(http.StatusOK)
-		if list.at("ended", 0, "receipt") != nil {
-			return list
-		}
-	}
-	s.Fatalf("no receipt: %s", list.text)
-	return nil
+		return list.at("ended", 0, "receipt") != nil
+	})
+	return list
 }
 
 func TestSDKSharesOneSocketAmongTabs(t *testing.T) {
@@ -228,7 +222,7 @@ func TestSDKExampleForPages(t *testing.T) {
 	text := func(condition string) {
 		t.Helper()
 		if _, err := chromedp.Run(w.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(20*time.Millisecond),
-			chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+			chromedp.WithPollingTimeout(patience))); err != nil {
 			t.Fatalf("not %s, but: %s", condition, get(w, chromedp.Evaluate[string](`document.body.innerText`)))
 		}
 	}

@@ -143,10 +143,6 @@ func TestSessionStreamsAreBounded(t *testing.T) {
 	for _, source := range sources {
 		source.close()
 	}
-	for deadline := time.Now().Add(10 * time.Second); !open("0"); {
-		if time.Now().After(deadline) {
-			t.Fatal("the streams do not end with their clients")
-		}
-	}
+	await(t, "the streams end with their clients", func() bool { return open("0") })
 	s.follow(bob)
 }

@@ -35,12 +35,7 @@ func (w *window) offline(off bool) {
 // arrives waits until the window is at an address.
 func (w *window) arrives(address string) {
 	w.Helper()
-	at := ""
-	for deadline := time.Now().Add(20 * time.Second); at != address; <-time.After(20 * time.Millisecond) {
-		if at = get(w, chromedp.Location()); at != address && time.Now().After(deadline) {
-			w.Fatalf("at %s, want %s", at, address)
-		}
-	}
+	await(w, "the window is at "+address, func() bool { return get(w, chromedp.Location()) == address })
 }
 
 // slowAccounts are accounts whose passwords are looked at when the test says so.

@@ -37,6 +37,19 @@ func (m withChromium) Run() int {
 
 const apiKey = "an-api-key-of-the-tests"
 
+// patience is how long a test waits for what must come. It is long: only a fault uses it up.
+const patience = time.Minute
+
+// await asks until something is so.
+func await(tb testing.TB, what string, so func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(patience); !so(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("not so in %s: %s", patience, what)
+		}
+	}
+}
+
 // accounts are users and their passwords.
 type accounts map[string]string
 

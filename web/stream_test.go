@@ -263,14 +263,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	one.close()
 	two.close()
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if text := s.do("GET", "/metrics", "").text; strings.Contains(text, "\nhub_event_streams 0\n") {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the streams do not end with their clients")
-		}
-	}
+	s.awaitMetric("hub_event_streams 0")
 	s.source("", nil)
 }
 

@@ -328,7 +328,7 @@ func TestVerifyDoesNotWaitForABody(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /v1/verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n", token, body)
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -355,17 +355,7 @@ func TestVerifyCountsAsActivityIfItSaysSo(t *testing.T) {
 		s.do("GET", "/v1/verify"+path, "", "Authorization", "Bearer "+idle).passes()
 	}
 	s.do("GET", "/v1/verify?active=1&for=/page?x=%zz;active=0", "", "Authorization", "Bearer "+busy).passes()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for active(busy) == busyAt {
-		select {
-		case <-ctx.Done():
-			t.Fatal("the activity is not written")
-		case <-tick.C:
-		}
-	}
+	await(t, "the activity is written", func() bool { return active(busy) != busyAt })
 	// Whatever came before it would have been written with it.
 	if got := active(idle); got != idleAt {
 		t.Errorf("the activity moved from %s to %s without being told", idleAt, got)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // outcome is how long a test waits for another process: far longer than it takes.
-const outcome = 30 * time.Second
+const outcome = 2 * time.Minute
 
 // process is a program under test.
 type process struct {

@@ -17,7 +17,7 @@ import (
 )
 
 // Patience is how long a test waits for what must come: far longer than it takes.
-const Patience = 45 * time.Second
+const Patience = 2 * time.Minute
 
 // Mailbox is an SMTP server that keeps what it gets.
 type Mailbox struct {

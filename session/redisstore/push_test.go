@@ -52,7 +52,7 @@ func TestPushWhoseAnswerIsLost(t *testing.T) {
 			if got, err := session.DecodePush(message); err != nil || got.ID != want {
 				t.Errorf("message %d is %s, %v; want %s", i, got.ID, err, want)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("message %d does not come", i)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long the suite waits for a message that must come. Only a failing test waits as long.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // kit is a store under test with the words that the tests are written in. Its methods fail the test when the
 // store returns an error that it should not.

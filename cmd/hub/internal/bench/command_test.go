@@ -125,7 +125,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}()
 	c := small()
 	c.URL = []string{server.URL}
-	within(t, 10*time.Second, func() {
+	within(t, time.Minute, func() {
 		if err := c.Run(ctx, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the end of the context", err)
 		}

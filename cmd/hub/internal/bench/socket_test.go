@@ -113,7 +113,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 		accepted <- conn
 		cancel()
 	}()
-	within(t, 10*time.Second, func() {
+	within(t, time.Minute, func() {
 		_, err = dial(ctx, &url.URL{Scheme: "http", Host: listener.Addr().String()}, "sh_secret")
 	})
 	if !errors.Is(err, context.Canceled) {

@@ -28,7 +28,7 @@ import (
 const (
 	apiKey = "a-key-for-the-tests"
 	// patience is how long anything may take. It is long: only a fault uses it up.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
