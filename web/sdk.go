@@ -5,7 +5,6 @@ import (
 	"embed"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -47,18 +46,22 @@ var sdk = sync.OnceValue(func() string {
 	return shorten(sdkIndent.ReplaceAllString(text, ""))
 })
 
-// shorten gives the private names of classes, which nothing outside of them can use, names as short as can be.
+// shorten gives the private names of classes, which nothing outside of them can use, names as short as can be: a letter,
+// the same ones in each class.
 func shorten(text string) string {
-	short := map[string]string{}
-	return sdkPrivate.ReplaceAllStringFunc(text, func(name string) string {
-		if n := len(short); short[name] == "" {
-			short[name] = "#" + string(rune('a'+n%26))
-			if n >= 26 {
-				short[name] += strconv.Itoa(n / 26)
+	const begin = "\nclass "
+	classes := strings.Split(text, begin)
+	for i, class := range classes {
+		short := map[string]string{}
+		classes[i] = sdkPrivate.ReplaceAllStringFunc(class, func(name string) string {
+			if short[name] == "" {
+				n := len(short)
+				short[name] = "#" + strings.Repeat("_", n/26) + string(rune('a'+n%26))
 			}
-		}
-		return short[name]
-	})
+			return short[name]
+		})
+	}
+	return strings.Join(classes, begin)
 }
 
 // sdkBeside are modules that are served as they are, but for their comments: what shows sessions to people.
