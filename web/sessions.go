@@ -25,8 +25,16 @@ type heartbeatAnswer struct {
 	State      string        `json:"state" enum:"live,ended"`
 	Session    *session.View `json:"session,omitempty"`
 	NextMS     int64         `json:"next_ms,omitzero" doc:"When to ask again"`
+	Expiring   *idleWarning  `json:"expiring,omitempty" doc:"What a socket would be told: the session is about to end for want of activity"`
 	ForcedExit *bool         `json:"forced_exit,omitempty" doc:"Whether somebody else ended it"`
 	endingView
+}
+
+// idleWarning is the socket's message of that name, for a client without one.
+type idleWarning struct {
+	Type string            `json:"type" enum:"session.expiring"`
+	At   session.Timestamp `json:"at" doc:"When it ends"`
+	InMS int64             `json:"in_ms" doc:"How long until then"`
 }
 
 // sessionList is an answer that lists sessions.
@@ -56,6 +64,9 @@ func (s *server) sessionRoutes() []route {
 			takes(heartbeatInput{Active: true}).
 			gives(http.StatusOK, "How the session is, and when to ask again.", examples{
 				"live": heartbeatAnswer{State: "live", Session: &exampleView, NextMS: maxHeartbeat.Milliseconds()},
+				"expiring": heartbeatAnswer{State: "live", Session: &exampleView, NextMS: 50_000, Expiring: &idleWarning{
+					Type: "session.expiring", At: session.Timestamp(exampleNow.Add(50 * time.Second)), InMS: 50_000,
+				}},
 				"ended": heartbeatAnswer{
 					State: "ended", ForcedExit: examplePointer(true), endingView: viewEnding(exampleEnding),
 				},
@@ -140,7 +151,8 @@ func (s *server) heartbeat(c *call, in *heartbeatInput) (*heartbeatAnswer, error
 		live.LastActiveAt = snap.Now
 	}
 	v := view(snap.Account.User, live, snap.Routes, live.ID)
-	return &heartbeatAnswer{State: "live", Session: &v, NextMS: nextHeartbeat(live).Milliseconds()}, nil
+	next, expiring := nextHeartbeat(live, snap.Now)
+	return &heartbeatAnswer{State: "live", Session: &v, NextMS: next.Milliseconds(), Expiring: expiring}, nil
 }
 
 // forcedExit reports whether a reason is somebody else's doing: not the user's own sign-out, nor time.
@@ -153,12 +165,22 @@ func forcedExit(reason session.Reason) bool {
 	}
 }
 
-// nextHeartbeat returns when a client should ask again: a few times in the time that the session may be idle.
-func nextHeartbeat(live session.Session) time.Duration {
+// nextHeartbeat returns when a client should ask again: a few times in the time that the session may be idle, when it is
+// to be warned, and when it ends. The warning, if it is time for one, comes earlier than by a socket, as clients may first
+// try one of these for ten seconds: a minute before the end, or at half of the timeout.
+func nextHeartbeat(live session.Session, now time.Time) (time.Duration, *idleWarning) {
 	if live.IdleTimeout == 0 {
-		return maxHeartbeat
+		return maxHeartbeat, nil
 	}
-	return min(maxHeartbeat, max(time.Second, live.IdleTimeout/3))
+	next := min(maxHeartbeat, live.IdleTimeout/3)
+	ends := live.IdleExpiresAt()
+	left := ends.Sub(now)
+	warn := left - min(time.Minute, live.IdleTimeout/2)
+	if warn > 0 {
+		return max(time.Second, min(next, warn)), nil
+	}
+	warning := &idleWarning{Type: "session.expiring", At: session.Timestamp(ends), InMS: left.Milliseconds()}
+	return max(time.Second, min(next, left)), warning
 }
 
 func (s *server) list(c *call, _ *none) (*sessionList, error) {

@@ -16,6 +16,9 @@ const TICK = 20_000; // how often a live line looks at the clock
 const SLEPT = 90_000; // a tick so late was slept through: the slowest of tabs has one every minute
 const GONE_WITHIN = 5000; // from the notice to the end of its socket
 
+/** A close without a frame (RFC 6455, section 7.1.5). */
+const CUT = { code: 1006, reason: "" };
+
 /** Close codes by why a session ended; the others' is 4001. @type {Record<string, number>} */
 const CODES = { idle: 4002, lifetime: 4002, signed_out: 4003, unknown: 4004 };
 
@@ -58,6 +61,8 @@ export class Line {
   #seen = 0; // the last look at the clock
   #beating = false; // heartbeats stand in for the socket
   #active = false; // what the next of them is to say
+  #warned = false; // the last has heard that the session is about to run out
+  #why = CUT; // the last close
   #over = false;
 
   /** @param {Hub} hub @param {Platform} platform @param {Listener} to */
@@ -82,7 +87,11 @@ export class Line {
 
   /** @param {{type: string, id?: string}} message @returns {boolean} whether it is on its way */
   send(message) {
-    if (this.#beating && message.type === "activity") return (this.#active = true);
+    if (this.#beating && message.type === "activity") {
+      this.#active = true;
+      if (this.#warned) this.#beat(); // the next may be too late
+      return true;
+    }
     if (this.#socket?.readyState !== 1) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
@@ -169,44 +178,39 @@ export class Line {
     this.#set(() => this.#tick(), TICK);
   }
 
-  /** Goes on after a close; 1006 is one without a frame (RFC 6455). @param {{ code: number, reason: string }} [why] */
-  #closed({ code, reason } = { code: 1006, reason: "" }) {
-    const why = { code, reason };
+  /** Goes on after a close. @param {{ code: number, reason: string }} [why] */
+  #closed({ code, reason } = CUT) {
+    this.#why = { code, reason };
     const since = this.#since;
     this.#clear();
     if (this.#over) return this.#to.done();
     if (code >= 4000 && code < 4100) return this.end(ended({ reason }, code));
     const broken = code === 1003 || code === 1009 || (code === 1008 && reason !== "too slow");
-    if (broken) return this.end({ name: "failed", ...why });
+    if (broken) return this.end({ name: "failed", ...this.#why });
     if (since && this.#p.now() - since > STEADY) this.#attempts = 0;
     if (since || code === 1012 || code === 1013) {
       this.#refused = 0;
       this.#beating = false;
-    } else if (++this.#refused >= REFUSED) return this.#beat(why);
-    this.#wait(why);
+    } else if (++this.#refused >= REFUSED) return this.#beat();
+    this.#wait();
   }
 
-  /**
-   * Waits. All of the delay is drawn, so that a crowd whose hub has gone does not come back at once.
-   * @param {{ code: number, reason: string }} why
-   */
-  #wait(why) {
+  /** Waits. All of the delay is drawn, so that a crowd whose hub has gone does not come back at once. */
+  #wait() {
     const most = Math.min(LONGEST, FIRST * 2 ** this.#attempts++);
     const retryInMs = Math.max(0, this.#due - this.#p.now()) + this.#p.random() * most;
     this.#set(() => this.#open(), retryInMs);
-    this.#say({ name: "waiting", ...why, retryInMs });
+    this.#say({ name: "waiting", ...this.#why, retryInMs });
   }
 
-  /**
-   * Asks over HTTP how the session is. If that works where sockets do not, so it goes on.
-   * @param {{ code: number, reason: string }} why
-   */
-  async #beat(why) {
+  /** Asks over HTTP how the session is. If that works where sockets do not, so it goes on. */
+  async #beat() {
     const again = () => {
       this.#clear();
       this.#beating = false;
-      this.#wait(why);
+      this.#wait();
     };
+    this.#clear(); // an attempt may be under way
     this.#set(again, WELCOME_WITHIN);
     const timer = this.#timer;
     const active = this.#active;
@@ -220,11 +224,17 @@ export class Line {
       return again();
     }
     this.#set(() => this.#open(), body.next_ms); // a socket may do by then
-    if (this.#beating) return;
-    this.#beating = true;
-    this.#attempts = 0;
-    this.#to.message({ type: "welcome", session: body.session });
-    this.#say({ name: "live", ...why });
+    if (!this.#beating) {
+      this.#beating = true;
+      this.#warned = false;
+      this.#attempts = 0;
+      this.#to.message({ type: "welcome", session: body.session });
+      this.#say({ name: "live", ...this.#why });
+    }
+    const { expiring, session } = body;
+    const { idle_expires_at } = session;
+    if (!expiring !== !this.#warned) this.#hear(expiring ?? { type: "session.renewed", idle_expires_at });
+    this.#warned = !!expiring;
   }
 }
 

@@ -141,10 +141,8 @@ class Connection {
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
     if (!answer && this.#send({ type: "logout" })) return; // all that a page of a foreign origin may do
     const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body;
-    if (!why?.reason) {
-      this.leaving = false; // another tab may do it
-      throw new Error("The hub could not sign out. Try again.");
-    }
+    this.leaving = !!why?.reason; // if not, another tab may yet do it
+    if (!this.leaving) throw new Error("The hub could not sign out. Try again.");
     this.#line ? this.#line.end(ended(why)) : this.#enter(ended(why));
   }
 

@@ -153,7 +153,7 @@ export interface State {
    * `closed` by the app.
    */
   name: "connecting" | "live" | "waiting" | "ended" | "failed" | "closed";
-  /** `heartbeat` where WebSockets are blocked: the hub is asked up to every minute, and there are no messages. */
+  /** `heartbeat` where WebSockets are blocked: the hub is asked at least every minute, and there are no messages. */
   via: "socket" | "heartbeat";
   /** Whether another tab holds the connection. */
   shared: boolean;

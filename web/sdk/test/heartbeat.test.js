@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../sessionhub.js";
-import { World, notes, revoked, session, token } from "./world.js";
+import { World, notes, revoked, session, settle, token } from "./world.js";
 
 const url = "https://hub.example";
 const live = { body: { state: "live", session: session(), next_ms: 60_000 } };
@@ -40,6 +40,68 @@ test("the user's activity goes with the next heartbeat", async () => {
   hub.activity();
   await world.pass(120_000);
   assert.deepEqual(world.requests.map((r) => r.body.active), [false, true, false]);
+  hub.close();
+});
+
+test("of a session that is about to run out it is told, and activity keeps it", async () => {
+  const { world, hub, heard } = blocked();
+  await world.pass(6001);
+  const expiring = () => ({ type: "session.expiring", at: "2026-01-02T03:04:05.000Z", in_ms: 50_000 });
+  const told = () => heard.map(([type]) => type).filter((type) => type === "expiring" || type === "renewed");
+  const warn = () => ({ body: { ...live.body, next_ms: 20_000, expiring: expiring() } });
+  world.answer = warn;
+  await world.pass(60_000);
+  assert.deepEqual(told(), ["expiring"]);
+  assert.deepEqual(hub.warning, { ...expiring(), until: hub.warning?.until });
+  assert(Math.abs((hub.warning?.until ?? 0) - world.now - 50_000) < 6001);
+  await world.pass(20_000);
+  assert.deepEqual(told(), ["expiring"], "once");
+  world.answer = ({ body }) => (body.active ? live : warn());
+  const asked = world.requests.length;
+  hub.activity();
+  await settle();
+  assert.deepEqual(world.requests.slice(asked).map((r) => r.body.active), [true], "at once");
+  assert.deepEqual(told(), ["expiring", "renewed"]);
+  assert.equal(hub.warning, undefined);
+
+  // Another device's activity, or another connection's, is heard of with the next heartbeat.
+  await world.pass(60_000);
+  assert.deepEqual(told(), ["expiring", "renewed", "expiring"]);
+  world.answer = () => live;
+  await world.pass(20_000);
+  assert.deepEqual(told().at(-1), "renewed");
+  assert.equal(heard.at(-1)[1].idle_expires_at, session().idle_expires_at);
+  hub.close();
+  assert.equal(world.timers, 0);
+});
+
+test("activity in the last seconds does not wait for a socket that hangs", async () => {
+  const { world, hub } = blocked();
+  await world.pass(6001);
+  world.answer = ({ body }) => ({ body: { ...live.body, expiring: body.active ? undefined :
+    { type: "session.expiring", at: "2026-01-02T03:04:05.000Z", in_ms: 50_000 } } });
+  await world.pass(60_000);
+  world.onSocket = () => {}; // neither opened nor refused
+  hub.wake(); // as the notice does first
+  hub.activity();
+  await settle();
+  assert.equal(world.requests.at(-1).body.active, true);
+  assert.equal(world.open.length, 0, "the attempt is given up");
+  assert.equal(hub.warning, undefined);
+  assert.equal(hub.state.name, "live");
+  hub.close();
+  assert.equal(world.timers, 0);
+});
+
+test("a session that was warned by socket is warned again without one", async () => {
+  const { world, hub, heard } = blocked({ body: { ...live.body, expiring:
+    { type: "session.expiring", at: "2026-01-02T03:04:05.000Z", in_ms: 50_000 } } });
+  await world.pass(6001);
+  assert.deepEqual(heard.slice(-3).map(([type]) => type), ["welcome", "live", "expiring"]);
+  world.onSocket = (socket) => void queueMicrotask(() => socket.welcome());
+  await world.pass(60_000);
+  assert.deepEqual(heard.slice(-2).map(([type]) => type), ["welcome", "live"]);
+  assert.equal(hub.warning, undefined);
   hub.close();
 });
 

@@ -4,7 +4,9 @@
 export const token = (name = "a") => `sh_${name.repeat(42)}${"S".repeat(44)}`;
 
 /** @param {string} id */
-export const session = (id = "s1") => ({ id, user: "alice", device: { id: "d", name: "Firefox", kind: "web" } });
+export const session = (id = "s1") => ({
+  id, user: "alice", device: { id: "d", name: "Firefox", kind: "web" }, idle_expires_at: "2026-01-02T03:34:05.000Z",
+});
 
 /** @param {Partial<import("../types.d.ts").Notice>} [more] */
 export const revoked = (more) => ({
