@@ -139,7 +139,10 @@ class Connection {
   async logout() {
     this.leaving = true;
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
-    if (!answer && this.#send({ type: "logout" })) return; // all that a page of a foreign origin may do
+    if (!answer && this.#send({ type: "logout" })) { // all that a page of a foreign origin may do
+      const { name } = await new Promise((next) => this.on("state", next));
+      if (name === "ended") return;
+    }
     const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body;
     this.leaving = !!why?.reason; // if not, another tab may yet do it
     if (!this.leaving) throw new Error("The hub could not sign out. Try again.");

@@ -296,9 +296,23 @@ test("a page of a foreign origin signs out by its socket", async () => {
   const world = new World();
   const hub = start(world);
   world.socket.welcome();
-  await hub.logout();
+  const done = hub.logout();
+  await settle();
   assert.deepEqual(world.socket.sent, [{ type: "logout" }]);
   assert.equal(hub.state.name, "live");
   world.socket.say(revoked({ reason: "signed_out" }));
+  await done;
   assert.equal(hub.state.code, 4003);
+});
+
+test("a sign-out that a cut has swallowed is not done", async () => {
+  const world = new World();
+  const hub = start(world);
+  world.socket.welcome();
+  const done = hub.logout();
+  await settle();
+  world.socket.cut();
+  await assert.rejects(done, /could not sign out/);
+  assert.equal(hub.leaving, false);
+  hub.close();
 });
