@@ -126,6 +126,26 @@ func TestPageIsToldAtOnceAndStaysOut(t *testing.T) {
 	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(0, "sessions")
 }
 
+// TestPageSaysThatNobodyIsSignedOut has a user sign out while the store is away. It is said apart from how the socket
+// is doing, which may change at any moment.
+func TestPageSaysThatNobodyIsSignedOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo)
+	w := browser(t, s)()
+	w.use("alice")
+	w.see(live, "before-sign-out")
+	s.faults.gone.Store(true)
+	w.do(chromedp.Click("#logout"))
+	w.shows("#live-problem", "You are still signed in, as the hub did not answer. Please try again")
+	if text := get(w, chromedp.Text("#status")); text != "Live" {
+		t.Errorf("the state is said to be %q", text)
+	}
+	w.see("#live-problem", "still-signed-in")
+	s.faults.gone.Store(false)
+	w.do(chromedp.Click("#logout"))
+	w.see("#login", "signed-out-at-last")
+}
+
 func TestPageAsks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, demo, policy(session.Ask))
@@ -136,6 +156,7 @@ func TestPageAsks(t *testing.T) {
 	second.use("bob")
 	second.see("#choice-yes", "choice")
 	second.do(chromedp.Click("#choice-no"))
+	second.until(`news.textContent === "Nothing was changed, and you are not signed in here."`)
 	second.use("bob")
 	second.do(chromedp.WaitVisible("#choice-yes"), chromedp.Click("#choice-yes"))
 	second.see(live, "chosen")

@@ -104,6 +104,7 @@ func TestFormSaysWhatToDo(t *testing.T) {
 	// Somebody else need not wait.
 	w.do(chromedp.SendKeys("#username", "x"))
 	w.shows("#submit", "Sign in")
+	w.until(`problem.hidden`)
 	w.signInBy("alice", "wrong")
 	w.shows("#submit", "Try again in 0:0")
 	w.shows("#submit", "Sign in")

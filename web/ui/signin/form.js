@@ -64,6 +64,7 @@ export function throttled(seconds) {
 function lift() {
   stop();
   if (!$("submit").ariaDisabled) return;
+  say("problem", "");
   $("submit").ariaDisabled = null;
   $("submit").textContent = "Sign in";
 }

@@ -4,7 +4,7 @@ import "/sdk/session-notice.js";
 import { deviceName, lastWords, plain, when } from "/sdk/words.js";
 import { $ } from "../lib/dom.js";
 import { showForm } from "./form.js";
-import { busily, step } from "./parts.js";
+import { busily, say, step } from "./parts.js";
 
 /**
  * @import { Session, State } from "../../sdk/types.d.ts"
@@ -20,6 +20,7 @@ let connection;
  */
 export function enter(session) {
   describe(session);
+  say("live-problem", "");
   step("live");
   join(session.id);
 }
@@ -71,10 +72,11 @@ function status({ name, via }) {
 
 /** Ends the session, on the user's own wish. */
 async function logout() {
+  say("live-problem", "");
   try {
     await connection?.logout();
   } catch {
-    $("status-text").textContent = "The hub does not answer. Please try again.";
+    say("live-problem", "You are still signed in, as the hub did not answer. Please try again in a moment.");
   }
 }
 

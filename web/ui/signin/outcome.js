@@ -1,5 +1,6 @@
 // What comes of a login, whichever way it was made.
 import { call } from "../lib/api.js";
+import { $ } from "../lib/dom.js";
 import { cookieless, forget, showForm, throttled, wrong } from "./form.js";
 import { enter, leave } from "./live.js";
 import { goOn } from "./onward.js";
@@ -27,7 +28,8 @@ export async function decided(answer, again) {
       return signedIn(body.session);
     case 204:
       forget();
-      return showForm();
+      showForm();
+      return $("news").textContent = "Nothing was changed, and you are not signed in here.";
     case 300:
       return ask(answer, {
         answered: (next) => decided(next, again),
