@@ -93,8 +93,8 @@ func TestPickerEndsWhatTheUserChooses(t *testing.T) {
 
 	w := open()
 	w.signInBy("alice", "demo")
-	w.shows("#choice", "3 devices at a time", "Choose 1 to sign out", "Connected now", "192.0.2.7 · last active just now",
-		"This question is open for 1:5")
+	w.shows("#choice", "3 devices at a time", "Choose 1 device to sign out", "Connected now",
+		"192.0.2.7 · last active just now", "This question is open for 1:5")
 	if got := get(w, chromedp.Evaluate[string](checked)); got != phone {
 		t.Errorf("chosen to begin with is %s, want the least recently active, %s", got, phone)
 	}
@@ -186,7 +186,7 @@ func TestPickerKnowsKinds(t *testing.T) {
 	w := browser(t, s)()
 	w.poses(firefox)
 	w.signInBy("alice", "demo")
-	w.shows("#choice", "3 devices at a time", "Choose 2 to sign out, at least 1 web browser among them")
+	w.shows("#choice", "3 devices at a time", "Choose 2 devices to sign out, at least 1 web browser among them")
 	// The web browser comes first, though the TVs were active less recently.
 	if got := get(w, chromedp.Evaluate[string](checked)); !strings.Contains(got, web1) {
 		t.Errorf("chosen are %s, without %s", got, web1)
@@ -203,7 +203,14 @@ func TestPickerKnowsKinds(t *testing.T) {
 	other := browser(t, s)()
 	other.poses(firefox)
 	other.signInBy("alice", "demo")
-	other.shows("#choice", "1 web browser at a time")
+	other.shows("#choice", "1 web browser at a time. ")
+
+	// A refusal names the kind too.
+	s.admin("PUT", aliceLimit, `{"limit":-1,"limit_by_kind":{"web":1},"policy":"reject"}`).want(http.StatusOK)
+	refused := browser(t, s)()
+	refused.poses(firefox)
+	refused.signInBy("alice", "demo")
+	refused.shows("#refused", "1 web browser at a time. Sign out on the one below, then try again here.")
 }
 
 // TestPickerIsForEverybody shows a picker of many, with names from anybody, and all other steps that say no.
@@ -222,7 +229,7 @@ func TestPickerIsForEverybody(t *testing.T) {
 	}
 	w := browser(t, s)()
 	w.signInBy("alice", "demo")
-	w.shows("#choice", "Choose 3 to sign out", "Safari 18.5 on iOS 18.5", "gnp.exe", "3 devices will be signed out.")
+	w.shows("#choice", "Choose 3 devices to sign out", "Safari 18.5 on iOS 18.5", "gnp.exe", "3 devices will be signed out.")
 	w.accessible(looks[0], looks[3])
 	w.shot("picker-many")
 	w.do(chromedp.Focus("#choice-list li:nth-child(12) input"))
@@ -274,7 +281,7 @@ func TestPickerOfAThousand(t *testing.T) {
 	w.do(chromedp.Reload())
 	w.script(thousand, 900)
 	w.signInBy("alice", "demo")
-	w.shows("#choice", "Choose 900 to sign out", "900 devices will be signed out.")
+	w.shows("#choice", "Choose 900 devices to sign out", "900 devices will be signed out.")
 	w.do(chromedp.Click("#choice-list li:nth-child(1) label"))
 	w.shows("#choice-count", "1 more device")
 	w.do(chromedp.Click("#choice-list li:nth-child(1) label"), chromedp.Click("#choice-yes"))
@@ -301,10 +308,10 @@ func TestPickerOfAnOlderHub(t *testing.T) {
 	}`)
 	w.script(`window.status = 409`)
 	w.signInBy("alice", "demo")
-	w.shows("#refused", "2 devices at a time, and it is", "Sign out on one of them")
+	w.shows("#refused", "2 devices at a time. Sign out on 1 device, then try again here.")
 	w.script(`window.status = 300`)
 	w.do(chromedp.Click("#refused-again"))
-	w.shows("#choice", "2 devices at a time", "Choose 1 to sign out", "Laptop", "Phone")
+	w.shows("#choice", "2 devices at a time", "Choose 1 device to sign out", "Laptop", "Phone")
 	w.do(chromedp.Click("#choice-yes"))
 	w.see(live, "picker-older")
 }
@@ -354,7 +361,7 @@ func TestRefusalSaysWhatToDo(t *testing.T) {
 	w := browser(t, s)()
 	w.do(chromedp.Navigate(s.server.URL + "/?return=/docs"))
 	w.signInBy("alice", "demo")
-	w.shows("#refused", "No room for another device", "2 devices at a time, and it is", "Sign out on one of them",
+	w.shows("#refused", "No room for another device", "2 devices at a time. Sign out on 1 device, then try again here.",
 		"Laptop", "Phone", "last active just now")
 	w.see("#refused", "refused")
 	w.do(chromedp.Click("#refused-again"))

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { returnAddress } from "../../ui/signin/return.js";
-import { allowance, candidates, devices, inTheWay, kept, missing, proposal } from "../../ui/signin/room.js";
+import { allowance, candidates, devices, inTheWay, kept, leaving, missing, proposal } from "../../ui/signin/room.js";
 
 const SITE = "https://hub.example";
 
@@ -114,6 +114,19 @@ test("an older hub does not say how many must go: as many as are over its limit"
   }
   const said = { limit: 1, sessions: [], excess: { sessions: 1, kind: "tv", of_kind: 1 } };
   assert.deepEqual(inTheWay(said, []), said);
+});
+
+test("what must go is named by its kind, where there is one", () => {
+  for (const { excess, words, want } of [
+    { excess: { sessions: 1 }, want: "1 device" },
+    { excess: { sessions: 1, kind: "tv", ofKind: 1 }, want: "1 TV" },
+    { excess: { sessions: 1, kind: "tv", ofKind: 0 }, want: "1 device" },
+    { excess: { sessions: 2, kind: "tv", ofKind: 1 }, want: "2 devices, at least 1 TV among them" },
+    {
+      excess: { sessions: 3, kind: "web", ofKind: 2 }, words: { more: " more", then: " to sign out" },
+      want: "3 more devices to sign out, at least 2 web browsers among them",
+    },
+  ]) assert.equal(leaving(excess, words), want);
 });
 
 test("a choice is enough when all that must is chosen", () => {

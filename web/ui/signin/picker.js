@@ -4,7 +4,7 @@ import { $ } from "../lib/dom.js";
 import { device } from "./device.js";
 import { sessionList } from "./list.js";
 import { UNANSWERED, busily, countdown, excuse, minutes, say, step } from "./parts.js";
-import { allowance, candidates, devices, inTheWay, kept, missing, proposal } from "./room.js";
+import { allowance, candidates, devices, inTheWay, kept, leaving, missing, proposal } from "./room.js";
 
 /**
  * @import { Session } from "../../sdk/types.d.ts"
@@ -100,13 +100,13 @@ function clock(until, expired) {
  * @param {boolean} all whether all of them must go
  */
 function explanation(question, all) {
-  const { sessions: n, kind, of_kind = 0 } = question.excess;
+  const { sessions: n, kind, of_kind: ofKind } = question.excess;
   const may = `${allowance(question)}.`;
   if (all) {
     return `${may} To sign in here, ${n === 1 ? "this one is" : `all ${n} of these are`} signed out:`;
   }
-  const which = of_kind > 0 && of_kind < n ? `, at least ${devices(of_kind, kind)} among them` : "";
-  return `${may} Choose ${n} to sign out${which}, and there is room for this one.`;
+  const those = leaving({ sessions: n, ofKind, kind }, { then: " to sign out" });
+  return `${may} Choose ${those}, and there is room for this one.`;
 }
 
 /**
@@ -117,10 +117,7 @@ function explanation(question, all) {
  */
 function counted(n, left, kind) {
   if (left.sessions === 0) return `${devices(n)} will be signed out.`;
-  const more = n > 0 ? " more" : "";
-  if (left.ofKind === left.sessions) return `Choose ${devices(left.ofKind, kind, more)}.`;
-  const among = left.ofKind ? `, at least ${devices(left.ofKind, kind)} among them` : "";
-  return `Choose ${devices(left.sessions, "", more)}${among}.`;
+  return `Choose ${leaving({ ...left, kind }, { more: n > 0 ? " more" : "" })}.`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { $ } from "../lib/dom.js";
 import { device } from "./device.js";
 import { sessionList } from "./list.js";
 import { busily, say, step } from "./parts.js";
-import { allowance, candidates, inTheWay } from "./room.js";
+import { allowance, candidates, inTheWay, leaving } from "./room.js";
 
 /** @import { Answer } from "../lib/api.js" */
 
@@ -15,12 +15,13 @@ import { allowance, candidates, inTheWay } from "./room.js";
 export async function refuse({ body, date }, { again, back }) {
   const list = candidates(body.sessions, (await device).id);
   const refusal = inTheWay(body, list);
-  const n = refusal.excess.sessions;
-  const some = n === 1 ? "one of them" : `${n} of them`;
-  const these = list.length > n ? some : n === 1 ? "it" : "all of them";
+  const { sessions: n, kind, of_kind: ofKind } = refusal.excess;
+  const all = n === 1 ? "the one below" : "all of those below";
+  const these = list.length > n ? leaving({ sessions: n, ofKind, kind }) : all;
+  const it = n === 1 ? "it" : "them";
   const repeated = !$("refused").hidden;
-  $("refused-text").textContent = `${allowance(refusal)}, and it is. Sign out on ${these}, then try again here. ` +
-    "If you cannot get to it any more, ask the people who run this service to sign it out for you.";
+  $("refused-text").textContent = `${allowance(refusal)}. Sign out on ${these}, then try again here. ` +
+    `If you cannot get to ${it} any more, ask the people who run this service to sign ${it} out for you.`;
   $("refused-list").replaceChildren(sessionList("Signed-in devices", list, date));
   $("refused-again").onclick = () => busily($("refused-again"), "Signing in…", again);
   $("refused-back").onclick = back;

@@ -90,6 +90,17 @@ export function devices(n, kind = "", more = "") {
 }
 
 /**
+ * Says how many devices must go, and of which kind: "1 TV", "2 devices to sign out, at least 1 TV among them".
+ * @param {{ sessions: number, ofKind?: number, kind?: string }} excess
+ * @param {{ more?: string, then?: string }} [words] after the number, and after the devices
+ */
+export function leaving({ sessions, ofKind = 0, kind }, { more, then = "" } = {}) {
+  if (ofKind === sessions) return devices(sessions, kind, more) + then;
+  const among = ofKind ? `, at least ${devices(ofKind, kind)} among them` : "";
+  return devices(sessions, "", more) + then + among;
+}
+
+/**
  * Says on how many devices the account may be used.
  * @param {InTheWay} inTheWay
  */
