@@ -31,8 +31,9 @@ type eventList struct {
 	Next   string              `json:"next" doc:"Where to go on: the after of the next request, now or at any time"`
 	More   bool                `json:"more" doc:"Whether there is more to read already, of whatever kind"`
 	// Trimmed is worth an alarm to whoever must see everything.
-	Trimmed bool `json:"trimmed" doc:"Whether events after the given place are no longer kept, or were lost by the store"`
-	Earlier bool `json:"earlier,omitzero" doc:"With last: whether there may be earlier ones of those that were asked for"`
+	Trimmed bool   `json:"trimmed" doc:"Whether events after the given place are no longer kept, or were lost by the store"`
+	From    string `json:"from,omitzero" doc:"With last: where these begin, the before of the next request"`
+	Earlier bool   `json:"earlier,omitzero" doc:"With last: whether there may be earlier ones of those that were asked for"`
 }
 
 // What is wrong with a request for events.
@@ -49,6 +50,10 @@ func (s *server) eventRoutes() []route {
 		queryParam("limit", huma.TypeInteger, defaultEvents, "How many at most, 1 to 1000. The default is 100."),
 		queryParam("last", huma.TypeInteger, defaultEvents,
 			"In place of after and limit: the latest ones, so many at most, 1 to 1000."),
+		queryParam("before", huma.TypeString, exampleCursor,
+			"With last: the latest before this place, the from of an answer or any other place."),
+		queryParam("since", huma.TypeString, exampleNow.Format(time.RFC3339), "Only events of this time (RFC 3339) or later."),
+		queryParam("until", huma.TypeString, exampleNow.Add(time.Hour).Format(time.RFC3339), "Only events of before this time."),
 	}, eventParams()...)
 	live := operation("GET", "/v1/admin/events/stream", "stream-events", "The audit log, live", byOperator)
 	live.Parameters = append([]*huma.Param{{
@@ -60,7 +65,8 @@ func (s *server) eventRoutes() []route {
 			says("Whoever goes on from next to next gets each event exactly once, whatever is written meanwhile. There is "+
 				"no end: the next of the last answer is where later events will be. An answer may have fewer events than "+
 				"limit, or none, though there are more: see more. With last it begins at the other end: the latest events, and "+
-				"the next from which later ones come. Where only some are wanted, it looks back at a bounded number: see earlier.").
+				"the next from which later ones come. Where only some are wanted, it looks back at a bounded number: see earlier. "+
+				"Whoever goes back from from to before gets each event exactly once.").
 			gives(http.StatusOK, "A page of the log.", eventList{Events: exampleEvents, Next: exampleCursor}).
 			refuses(invalid(errCursor), errEventQuery),
 		raw(live, http.HandlerFunc(s.streamEvents)).
@@ -121,19 +127,30 @@ func exampleStream() string {
 // eventQuery is which events a request wants.
 type eventQuery struct {
 	after  string
+	before string // with last: the place from which it looks back; empty is the end
 	limit  int
 	last   bool              // the limit is of the latest ones
 	typ    session.EventType // empty is all
 	user   string            // empty is all
 	reason session.Reason    // empty is all
+	since  time.Time         // zero is the beginning
+	until  time.Time         // zero is the end; events of this very moment are not wanted
 }
 
 func (q *eventQuery) wants(e session.Event) bool {
-	return (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user) &&
+	return !e.At.Before(q.since) && (q.until.IsZero() || e.At.Before(q.until)) && (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user) &&
 		(q.reason == "" || e.Session != nil && e.Session.Ended != nil && e.Session.Ended.Reason == q.reason)
 }
 
-func (q *eventQuery) wantsAll() bool { return q.typ == "" && q.user == "" && q.reason == "" }
+func (q *eventQuery) wantsAll() bool {
+	return q.typ == "" && q.user == "" && q.reason == "" && q.since.IsZero() && q.until.IsZero()
+}
+
+// allBefore reports whether events are so old that there is no need to look further back. The log is about in the
+// order of time, and these are a thousand.
+func (q *eventQuery) allBefore(events []session.Event) bool {
+	return !slices.ContainsFunc(events, func(e session.Event) bool { return !e.At.Before(q.since) })
+}
 
 // readEventQuery reads the query of a request, which may have the given parameters.
 func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
@@ -155,6 +172,21 @@ func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
 			q.after = value
 		case name == "last" && (query.Has("after") || query.Has("limit")):
 			f.fail(name, "goes with neither after nor limit")
+		case name == "before" && !query.Has("last"):
+			f.fail(name, "goes with last alone")
+		case name == "before":
+			f.text(name, value, 0, maxCursor)
+			q.before = value
+		case name == "since", name == "until":
+			at, err := time.Parse(time.RFC3339, value)
+			if err != nil {
+				f.fail(name, "is no time, such as %s", exampleNow.Format(time.RFC3339))
+			}
+			if name == "since" {
+				q.since = at
+			} else {
+				q.until = at
+			}
 		case name == "limit", name == "last":
 			if q.limit, err = strconv.Atoi(value); err != nil || q.limit < 1 || q.limit > maxEvents {
 				f.fail(name, "is not a number from 1 to %d", maxEvents)
@@ -173,6 +205,9 @@ func readEventQuery(r *http.Request, known ...string) (eventQuery, error) {
 			}
 		}
 	}
+	if !q.until.IsZero() && !q.since.Before(q.until) {
+		f.fail("until", "is not later than since")
+	}
 	if q.reason != "" && q.typ != "" && q.typ != session.SessionEnded {
 		f.fail("reason", "goes with no type but %s", session.SessionEnded)
 	}
@@ -189,7 +224,7 @@ func cursorProblem(err error, field string) error {
 
 // listEvents answers with a page of the log: one round trip, or a few where it looks for events of one kind.
 func (s *server) listEvents(c *call, _ *none) (*eventList, error) {
-	q, err := readEventQuery(c.Request, "after", "limit", "last", "type", "user", "reason")
+	q, err := readEventQuery(c.Request, "after", "limit", "last", "before", "since", "until", "type", "user", "reason")
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,14 @@ package web_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -57,6 +62,71 @@ func TestLastEventsLookBackSoFar(t *testing.T) {
 	})
 }
 
+// TestEventsReadBack goes from the end to the beginning, while others write.
+func TestEventsReadBack(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store session.Store) {
+		s := serveEvents(t, store)
+		for i := range 2600 {
+			fail(t, store, fmt.Sprint("user ", i%20), i, 1)
+		}
+		// Of one user the order is exact, whatever is written meanwhile.
+		for query, want := range map[string]int{"last=1000": 2600, "last=999": 2600, "last=7&user=user+7": 130,
+			"last=130&user=user+7": 130, "last=1000&type=session.created": 0} {
+			seen, place, last := make(map[any]bool), "", math.MaxInt
+			for earlier := true; earlier; {
+				r := s.admin("GET", eventsPath+"?"+query+place, "").want(http.StatusOK)
+				for _, e := range slices.Backward(r.at("events").([]any)) {
+					e := e.(map[string]any)
+					if e["user"] == "latecomer" {
+						continue
+					}
+					seen[e["id"]] = true
+					at, _ := strconv.Atoi(e["by"].(map[string]any)["ip"].(string))
+					if strings.Contains(query, "user=") && at >= last {
+						t.Fatalf("%s: %d after %d", query, at, last)
+					}
+					last = at
+				}
+				if place != "" {
+					fail(t, store, "latecomer", 0, 1)
+				}
+				place, earlier = "&before="+url.QueryEscape(r.at("from").(string)), r.at("earlier") == true
+			}
+			if len(seen) != want {
+				t.Errorf("%s: %d events, read back; want %d", query, len(seen), want)
+			}
+			s.admin("GET", eventsPath+"?"+query+place, "").want(http.StatusOK).length(0, "events").has(nil, "earlier")
+		}
+	})
+}
+
+func TestEventsOfATime(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store session.Store) {
+		s := serveEvents(t, store)
+		noon := time.Now().UTC().Truncate(time.Minute).Add(-time.Hour)
+		for i := range 1300 {
+			at := noon.Add(time.Duration(i) * time.Second)
+			event := session.Event{Type: session.LoginFailed, At: at, User: "alice", By: &session.Actor{IP: fmt.Sprint(i)}}
+			if err := store.Record(t.Context(), session.KeyOf("alice"), event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at := func(seconds int) string { return noon.Add(time.Duration(seconds) * time.Second).Format(time.RFC3339) }
+		of := func(query string, want int, first, last string) *reply {
+			t.Helper()
+			r := s.admin("GET", eventsPath+"?"+query, "").want(http.StatusOK).length(want, "events")
+			return r.has(first, "events", 0, "by", "ip").has(last, "events", want-1, "by", "ip")
+		}
+		ten := "&since=" + at(60) + "&until=" + at(120)
+		of("last=1000"+ten, 60, "60", "119").has(nil, "earlier")
+		of("limit=1000"+ten, 60, "60", "119")
+		r := of("last=25"+ten, 25, "95", "119").has(true, "earlier")
+		of("last=1000&before="+url.QueryEscape(r.at("from").(string))+ten, 35, "60", "94")
+		of("last=1000&since="+at(1297), 3, "1297", "1299").has(nil, "earlier") // the thousand before are too old
+		of("last=1000&until="+at(2), 2, "0", "1")
+	})
+}
+
 func TestEventsByReason(t *testing.T) {
 	onBothStores(t, func(t *testing.T, store session.Store) {
 		s := serveEvents(t, store)
@@ -82,6 +152,10 @@ func TestEventsByReason(t *testing.T) {
 
 func TestLastEventsRefused(t *testing.T) {
 	s := newSite(t)
+	for query, field := range map[string]string{"before=1": "before", "last=1&before=none": "before",
+		"since=9:10": "since", "until=yesterday": "until", "since=2026-01-01T09:20:00Z&until=2026-01-01T09:10:00Z": "until"} {
+		s.admin("GET", eventsPath+"?"+query, "").want(http.StatusUnprocessableEntity).has(field, "errors", 0, "field")
+	}
 	for _, query := range []string{"last=0", "last=1001", "last=many", "last=", "last=5&after=1", "last=5&limit=5",
 		"last=5&after="} {
 		s.admin("GET", eventsPath+"?"+query, "").want(http.StatusUnprocessableEntity).has("last", "errors", 0, "field")

@@ -55,11 +55,12 @@ type eventsPage struct {
 	base   string
 	script string // goes before each command
 	next   string // of the last answer that said that there is more
+	from   string // of the last answer that said that there is something earlier
 }
 
 func (p *eventsPage) command(text string) *exec.Cmd {
 	cmd := exec.CommandContext(within(p.T), "sh", "-euc", p.script+text)
-	cmd.Env = append(os.Environ(), "HUB="+p.base, "HUB_API_KEY="+testKey, "NEXT="+p.next)
+	cmd.Env = append(os.Environ(), "HUB="+p.base, "HUB_API_KEY="+testKey, "NEXT="+p.next, "FROM="+p.from)
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -86,6 +87,9 @@ func (p *eventsPage) answers(command, shown string) {
 	}
 	if got["more"] == true {
 		p.next = got["next"].(string)
+	}
+	if got["earlier"] == true {
+		p.from = got["from"].(string)
 	}
 }
 
