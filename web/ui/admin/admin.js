@@ -40,7 +40,7 @@ function enter(phase) {
 function begin() {
   enter("open");
   const overview = new Overview($("charts"));
-  const instances = new Instances($("instance-list"));
+  const instances = new Instances($("instance-list"), $("instances-count"));
   const metrics = new Metrics(link, () => {
     overview.show(metrics);
     instances.show(metrics);
@@ -53,6 +53,7 @@ function begin() {
 
 /** Closes it, and asks for a key. @param {string} why */
 function leave(why) {
+  if (leaving) history.replaceState(null, "", location.pathname);
   open?.metrics.close();
   open?.events.close();
   open?.user.close();
@@ -60,6 +61,8 @@ function leave(why) {
   open = undefined;
   users.clear();
   $("suggestions").replaceChildren();
+  $("find-user").value = "";
+  title("");
   for (const id of ["charts", "instance-list", "event-list"]) $(id).replaceChildren();
   showState(link, undefined);
   enter("gate");
@@ -112,6 +115,11 @@ async function signOut() {
   }
 }
 
+/** Names the tab. @param {string} user empty is nobody */
+function title(user) {
+  document.title = `${plain(user, 40) || "Dashboard"} · Session Hub`;
+}
+
 /** Shows the user that the address names. */
 function route() {
   const user = /^#user=(.*)$/s.exec(location.hash)?.[1];
@@ -124,7 +132,7 @@ function route() {
   }
   open.user.find(name);
   $("find-user").value = name;
-  document.title = name ? `${plain(name, 40)} · Session Hub` : "Dashboard · Session Hub";
+  title(name);
   $("user").scrollIntoView();
   $("user-title").focus({ preventScroll: true });
 }

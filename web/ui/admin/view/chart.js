@@ -1,7 +1,7 @@
 // A chart of the last minutes: its latest value in big, lines or bars over time, and a readout that follows the
 // pointer or the arrow keys. For those who do not see it, it is a slider through time that says what it stands on, and
 // a table.
-import { h } from "../../lib/dom.js";
+import { h, renew } from "../../lib/dom.js";
 import { area, bars, line, linear, logarithmic, moments, nearest, powers, ticks } from "./scale.js";
 import { svg } from "./svg.js";
 
@@ -34,9 +34,11 @@ const BOTTOM = HEIGHT - 22;
 /** How far apart the times below are, in ms, and how wide one is in pixels. */
 const APART = [60_000, 120_000, 180_000, 300_000];
 const LABEL = 74;
+/** How much of the time is in a row of the table, in ms. */
+const ROW = 15_000;
 
 /** @param {number} at */
-const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+const time = (at) => new Date(at).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
 /** @param {number} at */
 const exactly = (at) => new Date(at).toLocaleTimeString();
 
@@ -187,14 +189,13 @@ export class Chart {
     }).join(", ");
   }
 
-  /** Fills the table while it is open, the latest first and a row for about each half minute. */
+  /** Fills the table while it is open, the latest first and a row for the last of each quarter of a minute. */
   #tabulate() {
     const shown = this.#shown;
     if (!this.#table.open || !shown) return;
-    const every = Math.max(1, Math.round(shown.at.length / 20));
-    const last = shown.at.length - 1;
-    this.#rows.replaceChildren(...shown.at.flatMap((at, i) => ((last - i) % every ? [] : [
-      h("tr", {}, h("th", { scope: "row" }, exactly(at)), ...shown.values.map((values) => {
+    const part = (/** @type {number | undefined} */ at) => at && Math.floor(at / ROW);
+    renew(this.#rows, ...shown.at.flatMap((at, i) => (part(at) === part(shown.at[i + 1]) ? [] : [
+      h("tr", { "data-key": String(at) }, h("th", { scope: "row" }, exactly(at)), ...shown.values.map((values) => {
         const value = values[i];
         return h("td", {}, value === null ? "–" : this.#kind.format(value));
       })),

@@ -1,5 +1,5 @@
 // What is known of one row of a list, beside it.
-import { h } from "../../lib/dom.js";
+import { h, renew } from "../../lib/dom.js";
 
 /** A panel that is there while something is shown in it. */
 export class Details {
@@ -32,6 +32,11 @@ export class Details {
     this.#content.replaceChildren(...content);
     this.element.hidden = false;
     this.#title.focus();
+  }
+
+  /** Shows the same, as it is by now. @param {...Node} content */
+  renew(...content) {
+    renew(this.#content, ...content);
   }
 
   hide() {

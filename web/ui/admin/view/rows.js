@@ -1,6 +1,6 @@
 // A list of any length that stays quick: only the rows that are in sight are in the page. To a screen reader it is a
 // grid that knows how many rows there are, and which of them it is at (ARIA Authoring Practices, Grid).
-import { h } from "../../lib/dom.js";
+import { h, renew } from "../../lib/dom.js";
 
 /**
  * A column.
@@ -15,6 +15,7 @@ import { h } from "../../lib/dom.js";
  * @property {Column<T>[]} columns
  * @property {(item: T) => string} key names an item, for as long as it is in the list
  * @property {(item: T) => void} open is called when the user wants to see more of an item
+ * @property {(item: T) => void} [press] is called when the button in an item's row is pressed
  * @property {() => void} [moved] is called when the list has been scrolled
  */
 
@@ -132,7 +133,7 @@ export class Rows {
   /** @param {T} item @param {HTMLElement | undefined} element is of the same key, if there is one */
   #make(item, element) {
     element ??= h("div", { role: "row", class: "row", id: `${this.#id}-${++this.#count}` });
-    element.replaceChildren(...this.#kind.columns.map(({ name, render }) =>
+    renew(element, ...this.#kind.columns.map(({ name, render }) =>
       h("span", { role: "gridcell", class: name }, render(item))));
     return element;
   }
@@ -140,8 +141,12 @@ export class Rows {
   #click = (/** @type {MouseEvent} */ event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     const row = /** @type {HTMLElement | null} */ (target.closest("[data-index]"));
-    if (!row || target.closest("a")) return;
-    this.#go(Number(row.dataset.index));
+    // Who has marked an address to copy it wants nothing else.
+    const marked = getSelection();
+    if (!row || target.closest("a") || (!marked?.isCollapsed && row.contains(marked?.anchorNode ?? null))) return;
+    const index = Number(row.dataset.index);
+    if (target.closest("button")) return this.#kind.press?.(this.#items[index]);
+    this.#go(index);
     this.#open();
   };
 

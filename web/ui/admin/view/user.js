@@ -1,6 +1,6 @@
 // One user: who is signed in where, what has ended and why, and the means to end it.
 import { ago, plain, program } from "/sdk/words.js";
-import { $, h } from "../../lib/dom.js";
+import { $, h, renew } from "../../lib/dom.js";
 import { Person } from "../model/person.js";
 import { Details } from "./details.js";
 import { askToEnd } from "./ending.js";
@@ -35,12 +35,10 @@ export class User {
       { name: "address", title: "Address", render: (s) => foreign(s.ip) },
       { name: "active", title: "Last active", render: (s) => h("span", { title: exactly(s.last_active_at) }, ago(s.last_active_at, this.#person?.now)) },
       { name: "connected", title: "Connected", render: connected },
-      { name: "end", title: "End", render: (s) => h("button", { type: "button", tabIndex: -1, click: (/** @type {Event} */ e) => {
-        e.stopPropagation();
-        this.#askOne(s);
-      } }, "End…") },
+      { name: "end", title: "End", render: () => h("button", { type: "button", tabIndex: -1 }, "End…") },
     ],
     key: (s) => s.id,
+    press: (s) => this.#askOne(s),
     open: (s) => this.#show(s),
   });
 
@@ -110,8 +108,10 @@ export class User {
     $("end-all").hidden = all.length === 0;
     $("end-all").textContent = all.length === 1 ? "End the session…" : `End all ${all.length.toLocaleString()}…`;
     this.#rows.set(shown);
-    if (this.#opened && !all.some((s) => s.id === this.#opened)) this.#gone();
-    $("user-ended").replaceChildren(...person.ended.map(ended));
+    const opened = all.find((s) => s.id === this.#opened);
+    if (opened) this.#details.renew(...this.#facts(opened));
+    else if (this.#opened) this.#gone();
+    renew($("user-ended"), ...person.ended.map(ended));
     $("user-ended-none").hidden = person.ended.length > 0;
     this.#events.show(person.feed);
   }
@@ -119,8 +119,13 @@ export class User {
   /** @param {LiveSession} session */
   #show(session) {
     this.#opened = session.id;
-    this.#details.show(plain(session.device.name) || "Session", sessionFacts(session),
-      h("button", { type: "button", class: "danger", click: () => this.#askOne(session) }, "End this session…"));
+    this.#details.show(plain(session.device.name) || "Session", ...this.#facts(session));
+  }
+
+  /** @param {LiveSession} session */
+  #facts(session) {
+    const end = () => this.#askOne(this.#person?.sessions.find((s) => s.id === session.id) ?? session);
+    return [sessionFacts(session), h("button", { type: "button", class: "danger", click: end }, "End this session…")];
   }
 
   /** What is shown in detail has ended meanwhile. A result that is shown stays. */
@@ -185,7 +190,7 @@ function ended(session) {
   const { reason, at, by, message, receipt, reported_at: reported } = session;
   const device = plain(by?.device?.name);
   const told = receiptWords(session);
-  return h("li", {},
+  return h("li", { "data-key": session.id },
     h("p", { class: "ended-device" }, foreign(session.device.name || "Unknown device"),
       h("small", {}, plain(session.ip))),
     h("p", {}, reasonWords(reason), at ? h("span", { title: exactly(at) }, `, ${briefly(at)}`) : "",
