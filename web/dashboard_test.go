@@ -3,9 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"github.com/sessionhub/sessionhub/auth"
 	"github.com/sessionhub/sessionhub/hub"
-	"github.com/sessionhub/sessionhub/session"
 	"github.com/sessionhub/sessionhub/web"
 )
 
@@ -172,6 +169,20 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	b.until(`query("#events-reason").disabled && query("#events-reason").value === ""`)
 	b.until(`all("#event-list .rows-body .row").length === 3`)
 
+	// A time that is over is shown as a whole.
+	b.do(chromedp.Click(".filters > button"))
+	b.fill("#events-until", "2020-01-01T09:20")
+	b.until(`text(".feed-state") === "0 events until then" && text("#event-list .none") === "No event is like that."`)
+	b.fill("#events-since", "2020-01-01T09:20")
+	b.says(".feed-state", "is not later than since")
+	b.fill("#events-until", "2999-01-01T00:00")
+	b.until(`text(".feed-state") === "8 events until then" && !query(".pause").checkVisibility()`)
+	b.do(chromedp.Click(".filters > button"))
+	b.until(`text(".feed-state") === "Live · 8 events" && query("#events-since").value === ""`)
+	b.fill("#events-user", "alice")
+	b.fill("#events-type", "session.created")
+	b.until(`all("#event-list .rows-body .row").length === 3`)
+
 	// What was paused says how many have come.
 	b.do(chromedp.Click(".pause"))
 	s.open("alice")
@@ -265,86 +276,53 @@ func TestDashboardEndsSessions(t *testing.T) {
 	b.until(`!query("#user-events .details").checkVisibility()`)
 }
 
-// front is a server before a site, which can be cut off, and given another hub.
-type front struct {
-	*httptest.Server
-	hub atomic.Pointer[http.Handler]
-}
-
-func newFront(s *site) *front {
-	f := new(front)
-	f.hub.Store(&s.server.Config.Handler)
-	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next := f.hub.Load()
-		if next == nil {
-			panic(http.ErrAbortHandler)
-		}
-		(*next).ServeHTTP(w, r)
-	}))
-	f.Config.ErrorLog = nil
-	s.Cleanup(func() { f.CloseClientConnections(); f.Close() })
-	return f
-}
-
-// cut ends all connections, and lets no other live.
-func (f *front) cut() {
-	f.hub.Store(nil)
-	f.CloseClientConnections()
-}
-
-func TestDashboardSaysWhatIsWrong(t *testing.T) {
+// TestDashboardKeepsWhatOneIsAt has the same shown again and again, while somebody is at it.
+func TestDashboardKeepsWhatOneIsAt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	f := newFront(s)
-	hubURL := s.server.URL
-	s.server.URL = f.URL
+	leave := func(id string) { s.admin("DELETE", "/v1/admin/users/alice/sessions/"+id, "").want(http.StatusOK) }
+	first, _ := s.enter("alice", "Tablet")
+	second, _ := s.enter("alice", "Telephone")
+	s.enter("alice", "Laptop")
+	leave(first)
 	b := dashboard(t, s)
-	s.server.URL = hubURL
-	s.open("alice")
 	b.find("alice")
-	b.until(`all("#event-list .rows-body .row").length === 1 && text("#user-count") === "1"`)
-
-	// The hub is gone, and comes back: what happened meanwhile is there, once.
-	f.cut()
-	b.says("#banner", "Disconnected since")
-	b.until(`document.body.hasAttribute("data-old") && text("#link-text") === "Disconnected"`)
-	s.open("alice")
-	s.open("bob")
-	f.hub.Store(&s.server.Config.Handler)
-	b.until(`query("#banner").hidden && text("#link-text") === "Live" && text("#said") === "Connected again."`)
-	b.until(`all("#event-list .rows-body .row").length === 4 && all("#user-events .rows-body .row").length === 3`)
-
-	// While nobody looks it listens to nothing, and catches up afterwards.
-	b.script(`Object.defineProperty(document, "hidden", { get: () => window.away, configurable: true });
-		window.away = true; document.dispatchEvent(new Event("visibilitychange"))`)
-	s.awaitMetric("hub_event_streams 0")
-	s.open("alice")
-	b.script(`window.away = false; document.dispatchEvent(new Event("visibilitychange"))`)
-	b.until(`all("#event-list .rows-body .row").length === 6 && all("#user-events .rows-body .row").length === 5`)
-
-	// So does the store.
-	s.faults.gone.Store(true)
-	b.script(`document.dispatchEvent(new Event("visibilitychange"))`)
-	b.says("#banner", "The session store is away since")
-	b.until(`text("#link-text") === "Store away"`)
-	s.faults.gone.Store(false)
-	b.script(`document.dispatchEvent(new Event("visibilitychange"))`)
-	b.until(`query("#banner").hidden`)
-
-	// Its key is taken away.
-	keys, err := auth.NewAPIKeys("another-key-of-the-tests")
-	if err != nil {
-		t.Fatal(err)
+	b.until(`text("#user-count") === "2" && all("#user-ended li").length === 1`)
+	b.script(`{
+		const row = document.querySelector("#user-sessions .rows-body .row");
+		window.at = { button: row.querySelector("button"), address: row.querySelector(".address bdi"),
+			ended: document.querySelector("#user-ended li") };
+		at.button.focus();
+		getSelection().selectAllChildren(at.address);
+	}`)
+	kept := `document.activeElement === at.button && getSelection().anchorNode === at.address && at.ended.isConnected`
+	marked := eval[string](b, `getSelection().toString()`)
+	leave(second)
+	b.until(`text("#user-count") === "1" && all("#user-ended li").length === 2`)
+	if !eval[bool](b, kept) || eval[string](b, `getSelection().toString()`) != marked || marked == "" {
+		t.Errorf("%q was marked, and %q is", marked, eval[string](b, `getSelection().toString()`))
 	}
-	handler, err := web.New(web.Options{Registry: s.registry, Hub: s.hub, APIKeys: keys,
-		Rule: session.Rule{Limit: 1, Policy: session.Evict}})
-	if err != nil {
-		t.Fatal(err)
+	// Whoever marks something does not want to see more of the row.
+	b.script(`at.address.click()`)
+	if eval[bool](b, `query("#user-sessions .details").checkVisibility()`) {
+		t.Error("what was marked is lost to the details")
 	}
-	f.hub.Store(&handler)
-	b.says("#gate-why", "the key is no longer valid")
-	if left := eval[string](b, `text(".board main")`); strings.Contains(left, "alice") {
-		t.Errorf("the page still shows %s", left)
+
+	// What is shown in detail is as new as the list.
+	b.script(`getSelection().removeAllRanges(); at.address.click()`)
+	b.says("#user-sessions .details", "1 at here")
+	b.script(`window.at.details = document.querySelector("#user-sessions .details .danger")`)
+	s.enter("alice", "Phone")
+	b.until(`text("#user-count") === "2"`)
+	if !eval[bool](b, `at.details.checkVisibility() && at.button.isConnected`) {
+		t.Error("the details were made anew")
+	}
+
+	b.until(`document.title === "alice · Session Hub"`)
+	b.do(chromedp.Click("#sign-out"))
+	b.says("#gate-why", "You have signed out.")
+	if left := eval[string](b, `document.title + location.href + query("#find-user").value`); strings.Contains(left, "alice") {
+		t.Errorf("signed out, it says %q", left)
 	}
 }
 

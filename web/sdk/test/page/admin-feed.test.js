@@ -8,12 +8,12 @@ import { FakeSource, fakePage, settle } from "./hub.js";
 /** @param {number} n */
 const event = (n) => ({ id: `e${n}`, type: "session.created", at: new Date(n).toISOString(), user: "alice", session: null });
 
-/** @param {import("node:test").TestContext} t */
-function open(t) {
+/** @param {import("node:test").TestContext} t @param {import("../../../ui/admin/model/feed.js").Only} [only] */
+function open(t, only = {}) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const page = fakePage();
   /** @type {string[]} */ const came = [];
-  const feed = new Feed(new Link(), {}, (events) => void came.push(...events.map(({ id }) => id).reverse()));
+  const feed = new Feed(new Link(), only, (events) => void came.push(...events.map(({ id }) => id).reverse()));
   t.after(() => feed.close());
   return { ...page, came, feed, ids: () => feed.events.map(({ id }) => id).join(" ") };
 }
@@ -31,18 +31,60 @@ test("a feed has what was last and what comes, each once", async (t) => {
   assert.equal(feed.state, "live");
 });
 
+/** What a hub has whose log is in parts: a page read forwards is only about in order. @param {URL} url */
+function parts({ searchParams: query }) {
+  if (query.has("before")) return { events: [event(1), event(2)], from: "beginning", next: "before-e3" };
+  if (query.has("last")) return { events: [event(3), event(4)], from: "before-e3", next: "after-e4", earlier: true };
+  return { events: [event(1), event(3), event(2), event(4)], next: "after-e4", more: false };
+}
+
+test("older events are all that were before, though the log is in parts", async (t) => {
+  const { requests, feed, ids } = open(t);
+  const answer = () => requests[0].answer(200, parts(new URL(requests[0].path, "https://hub.example")));
+  await answer();
+  const reading = feed.readOlder();
+  await settle();
+  await answer();
+  await reading;
+  assert.equal(ids(), "e4 e3 e2 e1");
+  assert.equal(feed.older, false);
+});
+
 test("what comes while older events are read is there once", async (t) => {
   const { requests, feed, ids } = open(t);
-  await requests[0].answer(200, { events: [], next: "after-e2", earlier: true });
-  const reading = feed.readOlder(() => {});
+  await requests[0].answer(200, { events: [event(3)], from: "before-e3", next: "after-e3", earlier: true });
+  const reading = feed.readOlder();
   await settle();
-  FakeSource.open[0].send(event(3));
+  FakeSource.open[0].send(event(4));
   t.mock.timers.tick(100);
-  FakeSource.open[0].send(event(4)); // not shown yet
-  await requests[0].answer(200, { events: [event(1), event(3), event(4)], next: "after-e4", more: false });
+  FakeSource.open[0].send(event(5)); // not shown yet
+  assert.match(requests[0].path, /last=1000&before=before-e3$/);
+  await requests[0].answer(200, { events: [], from: "before-e2", next: "before-e3", earlier: true }); // none in so many
+  assert.match(requests[0].path, /before=before-e2$/);
+  await requests[0].answer(200, { events: [event(1), event(2)], from: "before-e1", next: "before-e2" });
   await reading;
   t.mock.timers.tick(100);
-  assert.deepEqual(ids().split(" ").sort(), ["e1", "e3", "e4"]);
+  assert.equal(ids(), "e5 e4 e3 e2 e1");
+});
+
+test("a time that is over is read as a whole, and nothing is awaited", async (t) => {
+  const { requests, feed, ids } = open(t, { user: "alice", since: "2026-01-01T09:10:00Z", until: "2026-01-01T09:20:00Z" });
+  assert.match(requests[0].path, /user=alice&since=2026-01-01T09%3A10%3A00Z&until=2026-01-01T09%3A20%3A00Z&last=1000$/);
+  await requests[0].answer(200, { events: [], from: "before-e3", next: "after-e9", earlier: true });
+  assert.equal(feed.state, "loading");
+  await requests[0].answer(200, { events: [event(1), event(2)], from: "before-e1", next: "before-e3" });
+  assert.equal(ids(), "e2 e1");
+  assert.equal(feed.state, "past");
+  assert.equal(FakeSource.open.length, 0);
+});
+
+test("a time without an end goes on", async (t) => {
+  const { requests, ids } = open(t, { since: "2026-01-01T09:10:00Z" });
+  await requests[0].answer(200, { events: [event(1)], from: "before-e1", next: "after-e1" });
+  assert.equal(FakeSource.open[0].url, "/v1/admin/events/stream?after=after-e1");
+  FakeSource.open[0].send(event(2));
+  t.mock.timers.tick(100);
+  assert.equal(ids(), "e2 e1");
 });
 
 test("a page that nobody sees holds no stream, and misses nothing", async (t) => {

@@ -16,6 +16,11 @@ import { NoAnswer } from "./link.js";
  *   by?: Actor }} Event
  */
 
+/**
+ * Which events are wanted; empty is all. The times are RFC 3339, and at until itself none are.
+ * @typedef {{ user?: string, type?: string, reason?: string, since?: string, until?: string }} Only
+ */
+
 /** The types of event that there are. */
 export const TYPES = [
   "session.created", "session.ended", "session.reported", "login.failed", "login.rejected", "login.challenged",
@@ -25,7 +30,7 @@ export const TYPES = [
 export const MOST = 10_000;
 
 /** How many events the hub gives at a time. */
-const PAGE = 1_000;
+export const PAGE = 1_000;
 
 /** How long, in ms, events are gathered before they are shown, and how long at most until a broken feed is mended. */
 const GATHER = 100;
@@ -35,7 +40,7 @@ const RETRY = 4_000;
 export class Feed {
   /** Newest first. It is replaced, and never changed. @type {Event[]} */
   events = [];
-  /** @type {"loading" | "live" | "waiting"} */
+  /** Past is that no more come: the time has an end. @type {"loading" | "live" | "waiting" | "past"} */
   state = "loading";
   /** What the hub has against the query; empty is nothing. */
   refused = "";
@@ -45,12 +50,13 @@ export class Feed {
   older = false;
 
   #link;
-  #query;
   #changed;
   /** The IDs of the events. @type {Set<string>} */
   #ids = new Set();
-  /** The place in the log after the last event that has come. */
+  /** The place in the log after the last event that has come, and the one before the first. */
   #at = "";
+  #from = "";
+  #only;
   /** @type {EventSource | undefined} */
   #source;
   /** Newest last: what has come and is not shown yet. @type {Event[]} */
@@ -64,13 +70,13 @@ export class Feed {
 
   /**
    * @param {Link} link
-   * @param {{ user?: string, type?: string, reason?: string }} only
+   * @param {Only} only
    * @param {(came: Event[]) => void} changed is called with the events that are new, newest first, if there are any
    */
   constructor(link, only, changed) {
     this.#link = link;
     this.#changed = changed;
-    this.#query = new URLSearchParams(Object.entries(only).filter(([, value]) => value));
+    this.#only = only;
     document.addEventListener("visibilitychange", this.#look);
     this.#begin();
   }
@@ -92,28 +98,22 @@ export class Feed {
   }
 
   /**
-   * Reads the log from its beginning up to what is known, and keeps the newest there is room for. The hub reads
-   * forwards only.
-   * @param {(read: number) => void} progress
+   * Reads what was before, until there are so many. The hub looks back only so far for each answer.
+   * @param {number} [most]
    */
-  async readOlder(progress) {
-    const known = new Set(this.#ids);
-    /** @type {Event[]} */
-    let found = [];
-    let after = "";
-    let read = 0;
-    for (let more = true; more && this.#open; ) {
-      const page = await this.#page({ after });
-      const until = page.events.findIndex((/** @type {Event} */ e) => known.has(e.id));
-      read += page.events.length;
-      found = [...found, ...(until < 0 ? page.events : page.events.slice(0, until))].slice(-MOST);
-      progress(read);
-      after = page.next;
-      more = page.more && until < 0;
+  async readOlder(most = MOST) {
+    while (this.older && this.events.length < most && this.#open) {
+      const page = await this.#page({ last: String(PAGE), before: this.#from });
+      this.#begins(page);
+      this.#keep([...this.events, ...this.#news(page.events.reverse())]);
+      this.#changed([]);
     }
-    this.older = false;
-    this.#keep([...this.events, ...this.#news(found.reverse())]);
-    this.#changed([]);
+  }
+
+  /** @param {any} page with the first of the events */
+  #begins(page) {
+    this.#from = page.from;
+    this.older = page.earlier === true;
   }
 
   /** Listens while somebody looks: a browser has few connections to a hub, for all its tabs. */
@@ -132,9 +132,12 @@ export class Feed {
     try {
       if (this.#at === "") {
         const page = await this.#page({ last: String(PAGE) });
-        this.older = page.earlier === true;
+        this.#begins(page);
         this.#add(page);
       }
+      // A time is wanted as a whole, however long ago it was.
+      if (this.#only.since || this.#only.until) await this.readOlder(PAGE);
+      if (this.#only.until) return this.#is("past");
       for (let more = this.state !== "loading"; more; ) {
         const page = await this.#page({ after: this.#at });
         this.#add(page);
@@ -150,9 +153,14 @@ export class Feed {
     }
   }
 
+  /** @param {Record<string, string | undefined>} wanted */
+  #query(wanted) {
+    return new URLSearchParams(/** @type {[string, string][]} */ (Object.entries(wanted).filter(([, value]) => value)));
+  }
+
   /** @param {Record<string, string>} place @returns {Promise<any>} a page of the log */
   async #page(place) {
-    const query = new URLSearchParams([...this.#query, ...Object.entries(place)]);
+    const query = this.#query({ ...this.#only, ...place });
     if (!place.last) query.set("limit", String(PAGE));
     const { status, body } = await this.#link.ask(this, "GET", `/v1/admin/events?${query}`);
     if (status === 200) return body;
@@ -171,7 +179,8 @@ export class Feed {
 
   #listen() {
     this.#source?.close();
-    const source = new EventSource(`/v1/admin/events/stream?${new URLSearchParams([...this.#query, ["after", this.#at]])}`);
+    const { user, type, reason } = this.#only; // what comes is of a time that has no end
+    const source = new EventSource(`/v1/admin/events/stream?${this.#query({ user, type, reason, after: this.#at })}`);
     this.#source = source;
     for (const type of TYPES) {
       source.addEventListener(type, (message) => {

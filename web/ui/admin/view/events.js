@@ -32,21 +32,33 @@ const COLUMNS = [
 function eventList(heading, label, columns, moved) {
   const details = new Details(heading, () => rows.focus());
   const rows = new Rows({ label, columns, key: (e) => e.id, moved, open: (e) => details.show(happened(e).words, eventFacts(e)) });
-  return { rows, details, element: h("div", { class: "with-details" }, rows.element, details.element) };
+  const none = h("p", { class: "quiet none", hidden: true });
+  /** @param {Event[]} events @param {string} otherwise is said if there are none */
+  const show = (events, otherwise) => {
+    rows.element.hidden = events.length === 0 && otherwise !== "";
+    none.hidden = !rows.element.hidden;
+    none.textContent = otherwise;
+    rows.set(events);
+  };
+  return { rows, details, show, element: h("div", { class: "with-details" }, rows.element, none, details.element) };
 }
+
+/** How long nobody types before what has been typed counts, in ms. */
+const TYPING = 600;
 
 const OLDER = "Load older events";
 
 /**
- * Has a feed read what is older, and says on the button how far it is.
+ * Has a feed read what is older.
  * @param {Feed} feed
  * @param {HTMLButtonElement} button
  * @returns {Promise<boolean>} whether it could
  */
 async function readOlder(feed, button) {
   button.disabled = true;
+  button.textContent = "Loading older events…";
   try {
-    await feed.readOlder((read) => (button.textContent = `Read ${counted(read, "event")}…`));
+    await feed.readOlder();
     return true;
   } catch (error) {
     if (error instanceof NoAnswer) return false;
@@ -55,6 +67,16 @@ async function readOlder(feed, button) {
     button.disabled = false;
     button.textContent = OLDER;
   }
+}
+
+/**
+ * Says that there are no events, if that is known.
+ * @param {Feed} feed
+ * @param {string} none
+ */
+function noneWords({ state, older, refused }, none) {
+  if (state === "loading" || refused) return "";
+  return older ? "None among the latest. Older ones may be there." : none;
 }
 
 /** Shows the events of one user, without filters. */
@@ -70,14 +92,14 @@ export class UserEvents {
     this.#feed = undefined;
     this.#list.details.hide();
     this.#list.rows.toTop();
-    this.#list.rows.set([]);
+    this.#list.show([], "");
     this.#older.hidden = true;
   }
 
   /** @param {Feed} feed */
   show(feed) {
     this.#feed = feed;
-    this.#list.rows.set(feed.events);
+    this.#list.show(feed.events, noneWords(feed, "None that the log still holds. Names must be exact, capital letters too."));
     this.#older.hidden = !feed.older || feed.events.length >= MOST;
   }
 }
@@ -102,6 +124,10 @@ export class Events {
     ...ALL_REASONS.map((reason) => h("option", { value: reason }, reasonWords(reason))));
   #user = h("input", { id: "events-user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: false,
     maxLength: 256, placeholder: "Exact name", change: () => this.#follow() });
+  #since = h("input", { id: "events-since", type: "datetime-local", change: () => this.#soon() });
+  #until = h("input", { id: "events-until", type: "datetime-local", change: () => this.#soon() });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
   #clear = h("button", { type: "button", hidden: true, click: () => this.#clearFilters() }, "Clear filters");
   #pause = h("button", { type: "button", class: "pause", click: () => this.#toggle() }, "Pause");
   #news = h("button", { type: "button", class: "news", hidden: true, click: () => this.#release() });
@@ -123,7 +149,8 @@ export class Events {
       h("div", { class: "field" }, h("label", { htmlFor: input.id }, label), input);
     element.replaceChildren(
       h("div", { class: "filters", role: "group", ariaLabel: "Filter the events" }, field("Event", this.#type),
-        field("Reason", this.#reason), field("User", this.#user), this.#clear),
+        field("Reason", this.#reason), field("User", this.#user), field("Since", this.#since),
+        field("Until", this.#until), this.#clear),
       h("div", { class: "feed-bar" }, this.#state, this.#news, this.#pause),
       this.#list.element, this.#older);
     this.#feed = this.#open();
@@ -131,6 +158,7 @@ export class Events {
 
   /** Ends it. */
   close() {
+    clearTimeout(this.#typing);
     this.#feed.close();
   }
 
@@ -145,13 +173,23 @@ export class Events {
     // Nothing but an ending has a reason.
     this.#reason.disabled = this.#type.value !== "" && this.#type.value !== "session.ended";
     if (this.#reason.disabled) this.#reason.value = "";
-    const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value };
-    this.#clear.hidden = !(only.type || only.reason || only.user);
+    const time = (/** @type {HTMLInputElement} */ { value }) => value && new Date(value).toISOString();
+    const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value, since: time(this.#since),
+      until: time(this.#until) };
+    this.#clear.hidden = !Object.values(only).some(Boolean);
+    this.#pause.hidden = only.until !== "";
     return new Feed(this.#link, only, (came) => this.#changed(came));
+  }
+
+  /** Follows another part of the log, once a time is there that nobody is about to complete. */
+  #soon() {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.#follow(), TYPING);
   }
 
   /** Follows another part of the log. */
   #follow() {
+    clearTimeout(this.#typing);
     this.#feed.close();
     this.#feed = this.#open();
     this.#list.details.hide();
@@ -161,7 +199,7 @@ export class Events {
   }
 
   #clearFilters() {
-    this.#type.value = this.#reason.value = this.#user.value = "";
+    this.#type.value = this.#reason.value = this.#user.value = this.#since.value = this.#until.value = "";
     this.#follow();
     this.#type.focus();
   }
@@ -171,7 +209,7 @@ export class Events {
     if (!this.#feed) return; // it is being made
     if (came.length) this.#seen([...new Set(came.map((e) => e.user))]);
     const { events, state } = this.#feed;
-    if (state !== "loading" && (this.#paused || this.#list.rows.scrolled)) {
+    if ((state === "live" || state === "waiting") && (this.#paused || this.#list.rows.scrolled)) {
       this.#held ??= events.slice(came.length);
       this.#waiting += came.length;
     } else {
@@ -179,7 +217,7 @@ export class Events {
       this.#waiting = 0;
     }
     this.#draw();
-    if (this.#unsaid && state === "live") {
+    if (this.#unsaid && (state === "live" || state === "past")) {
       this.#unsaid = false;
       this.#say(counted(events.length, "event"));
     }
@@ -192,19 +230,21 @@ export class Events {
 
   #draw() {
     const shown = this.#held ?? this.#feed.events;
-    this.#list.rows.set(shown);
+    this.#list.show(shown, noneWords(this.#feed, this.#clear.hidden ? "Nothing has happened yet: events are shown here as they come."
+      : "No event is like that."));
     this.#news.hidden = this.#waiting === 0;
     this.#news.textContent = `${this.#waiting.toLocaleString()} new`;
     this.#older.hidden = !this.#feed.older || this.#feed.events.length >= MOST;
     this.#state.textContent = this.#stateWords(shown.length);
-    this.#state.dataset.state = this.#paused ? "paused" : this.#feed.state;
+    this.#state.dataset.state = this.#paused && this.#feed.state !== "past" ? "paused" : this.#feed.state;
   }
 
   /** @param {number} shown */
   #stateWords(shown) {
     const { state, events, trimmed, refused } = this.#feed;
     if (refused) return plain(refused, 200);
-    if (state === "loading") return "Loading…";
+    if (state === "loading") return shown ? `Loading… ${counted(shown, "event")}` : "Loading…";
+    if (state === "past") return `${counted(shown, "event")} until then`;
     const live = this.#paused ? "Paused" : { live: "Live", waiting: "Reconnecting" }[state];
     const full = events.length >= MOST ? `, the newest ${MOST.toLocaleString()} are kept here` : "";
     return `${live} · ${counted(shown, "event")}${full}${trimmed ? " · older ones are no longer kept" : ""}`;

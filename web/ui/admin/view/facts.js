@@ -12,7 +12,8 @@ import { icon } from "./svg.js";
 const LONG = 512;
 
 // Made once: that is what takes time, and a list has many.
-const whole = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium" });
+const whole = new Intl.DateTimeFormat([], { year: "numeric", month: "short", day: "numeric", hour: "numeric",
+  minute: "2-digit", second: "2-digit", timeZoneName: "short" });
 const time = new Intl.DateTimeFormat([], { timeStyle: "medium" });
 const date = new Intl.DateTimeFormat([], { month: "short", day: "numeric" });
 

@@ -41,7 +41,7 @@ export class Overview {
     this.#connections.show({ ...window, at, values: [samples.map((s) => s.connections)],
       value: (last?.connections ?? 0).toLocaleString(), unit: "open now" });
     this.#sessions.show({ ...window, at, values: [samples.map((s) => s.sessions)],
-      value: (last?.sessions ?? 0).toLocaleString(), unit: "have one" });
+      value: (last?.sessions ?? 0).toLocaleString(), unit: "with a connection" });
     const end = Math.ceil(now / STEP) * STEP;
     const whole = { since: end - SPAN, until: end };
     const all = steps(samples, whole.since, end - 1, STEP);
@@ -79,5 +79,5 @@ const gains = (samples) => samples.flatMap(({ gain }) => gain ?? []);
 function latencyWords(p50, p99, { told, acked }) {
   if (p50 === null || p99 === null) return { value: "–", unit: "no notices in the last 10 minutes" };
   const share = told ? Math.min(100, Math.floor((100 * acked) / told)) : 0;
-  return { value: duration(p50), unit: `half of them, 99% within ${duration(p99)} · ${share}% acknowledged` };
+  return { value: duration(p50), unit: `median · 99% within ${duration(p99)} · ${share}% acknowledged` };
 }
