@@ -11,7 +11,7 @@ help:
 	@echo "make sdk     the browser SDK: its types, and its tests under Node"
 	@echo "make bench   the hub under load: connections, then logins that evict"
 	@echo "make build   bin/hub, one static program"
-	@echo "make pictures  those of the README, taken of the app in examples/spa"
+	@echo "make pictures  those of the README and of the dashboard, in ten minutes"
 	@echo "make docker  the image sessionhub"
 
 test: tools lint sdk unit
@@ -45,7 +45,7 @@ bench: build tools
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/hub ./cmd/hub
 
-# What people see has changed: take the README's pictures anew, and look at them.
+# What people see has changed: take the pictures anew, and look at them.
 pictures: tools
 	go run ./docs/images
 

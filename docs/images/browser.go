@@ -25,16 +25,26 @@ var (
 		"Version/18.1 Mobile/15E148 Safari/604.1", "198.51.100.7", 330, 510}
 )
 
+// startBrowser starts a browser that shows no scroll bars.
+func startBrowser(ctx context.Context) (browser context.Context, stop func(), err error) {
+	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true))...)
+	browser, stopBrowser := chromedp.NewContext(allocator)
+	stop = func() { stopBrowser(); stopAllocator() }
+	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("start chromium: %w", err)
+	}
+	return browser, stop, nil
+}
+
 // takePicture signs in on the laptop and then on the phone, and returns what both show, as one picture.
 func takePicture(ctx context.Context, app, theme string) ([]byte, error) {
-	allocator, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true))...)
-	defer stop()
-	browser, stop := chromedp.NewContext(allocator)
-	defer stop()
-	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
-		return nil, fmt.Errorf("start chromium: %w", err)
+	browser, stop, err := startBrowser(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer stop()
 	old, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	defer stop()
 	signedIn := until(`state.textContent === "Signed in"`)

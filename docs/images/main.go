@@ -1,23 +1,22 @@
-// Command images makes the pictures of the README: it starts a hub with the app of examples/spa before it, signs
-// the same user in on a laptop and on a phone, and puts together what the two show at that moment. It is run by
-// `make pictures`.
+// Command images makes the pictures of the README and of the dashboard. For the first it starts a hub with the app of
+// examples/spa before it, signs the same user in on a laptop and on a phone, and puts together what the two show at that
+// moment. For the others it starts two hubs on a Redis, has people come and go for as long as the dashboard's charts
+// reach back, and looks. It is run by `make pictures`.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -28,27 +27,48 @@ const (
 	addressHeader = "X-Picture-Address"
 )
 
+var themes = []string{"light", "dark"}
+
 func main() {
-	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
+	span := flag.Duration("for", 10*time.Minute, "how much of its ten minutes the dashboard has to show")
+	flag.Parse()
+	ctx, stop := context.WithTimeout(context.Background(), *span+3*time.Minute)
 	defer stop()
-	if err := run(ctx, filepath.Join("docs", "images")); err != nil {
+	if err := run(ctx, filepath.Join("docs", "images"), *span); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// run leaves the pictures in a folder.
-func run(ctx context.Context, folder string) (err error) {
+// run leaves the pictures in a folder. Those of the README are taken while the dashboard's hubs gather something to show.
+func run(ctx context.Context, folder string, span time.Duration) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	temporary, err := os.MkdirTemp("", "sessionhub-pictures-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	for _, theme := range []string{"light", "dark"} {
-		hub, stop, err := startHub(ctx, temporary, theme)
+	hub, err := buildHub(ctx, temporary)
+	if err != nil {
+		return err
+	}
+	board := make(chan error, 1)
+	go func() { board <- picturesOfDashboard(ctx, hub, folder, span) }()
+	if err := picturesOfNotice(ctx, hub, folder); err != nil {
+		stop()
+		return errors.Join(err, <-board)
+	}
+	return <-board
+}
+
+// picturesOfNotice takes those of the README.
+func picturesOfNotice(ctx context.Context, hub *program, folder string) error {
+	for _, theme := range themes {
+		at, stop, err := hub.serve(ctx, "--data="+filepath.Join(hub.folder, theme+".db"))
 		if err != nil {
 			return err
 		}
-		front := httptest.NewServer(app(hub))
+		front := httptest.NewServer(app(at))
 		picture, err := takePicture(ctx, front.URL, theme)
 		front.Close()
 		if err = errors.Join(err, stop()); err != nil {
@@ -59,60 +79,6 @@ func run(ctx context.Context, folder string) (err error) {
 		}
 	}
 	return nil
-}
-
-// startHub builds a hub and starts it on a free address, with one user.
-func startHub(ctx context.Context, folder, name string) (at *url.URL, stop func() error, err error) {
-	program, users := filepath.Join(folder, "hub"), filepath.Join(folder, "users")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/hub")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, nil, fmt.Errorf("build the hub, from the folder of the repository: %w", err)
-	}
-	passwd := exec.CommandContext(ctx, program, "passwd", users, user)
-	passwd.Stdin = strings.NewReader(password + "\n")
-	if said, err := passwd.CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", said, err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return nil, nil, err
-	}
-	hub := exec.CommandContext(ctx, program, "serve", "--listen="+address, "--htpasswd="+users,
-		"--trusted-proxy=127.0.0.1", "--data="+filepath.Join(folder, name+".db"), "--drain=100ms", "--log-level=warn")
-	hub.Env = append(os.Environ(), "HUB_API_KEY="+apiKey)
-	hub.Stderr = os.Stderr
-	if err := hub.Start(); err != nil {
-		return nil, nil, err
-	}
-	stop = func() error { return errors.Join(hub.Process.Signal(os.Interrupt), hub.Wait()) }
-	at = &url.URL{Scheme: "http", Host: address}
-	return at, stop, awaitReady(ctx, at.String()+"/readyz")
-}
-
-// awaitReady asks until a hub is ready.
-func awaitReady(ctx context.Context, address string) error {
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
 
 // app is the example behind one address: its page, its API with the gate before it, and the hub.
