@@ -199,7 +199,8 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// signedOutThere is what the people are told whose sessions end because they have signed out at the provider.
+// signedOutThere is what the people are told whose sessions end because they have signed out at the provider. The notice
+// knows it, to say it in other languages (sdk/notice-texts.js).
 const signedOutThere = "You were signed out at the service that you sign in with."
 
 // backchannelLogout ends the sessions that the provider says have ended (OpenID Connect Back-Channel Logout 1.0). No

@@ -65,7 +65,7 @@ func shorten(text string) string {
 }
 
 // sdkBeside are modules that are served as they are, but for their comments: what shows sessions to people.
-var sdkBeside = []string{"words.js", "notice-parts.js", "session-notice.js"}
+var sdkBeside = []string{"words.js", "notice-parts.js", "notice-texts.js", "session-notice.js"}
 
 // addSDK adds the browser SDK, and the modules beside it. They are the same for everybody and hold no secret, so pages
 // of every origin may import them; what they may do with them, the API decides.

@@ -1,9 +1,13 @@
 // <session-notice>: tells the user of an app that the session has ended, by whom and why, and warns before it runs out.
 // Until then nothing of it is seen. docs/sdk.md shows how to use it.
-import { ago, byAnother, deviceName, headline, left, plain, program, verdict, when, worthSaying } from "./words.js";
+import { byAnother, plain, worthSaying } from "./words.js";
 import { button, h, painted, row, style } from "./notice-parts.js";
+import { Language, faults } from "./notice-texts.js";
 
-/** @import { Connection, Notice, Proof, Session, State, Warning } from "./types.d.ts" */
+/**
+ * @import { Connection, Notice, Proof, Session, State, Warning } from "./types.d.ts"
+ * @import { Texts } from "./notice-texts.js"
+ */
 
 // Where there is no page, as on a server that renders one, the module can be imported and does nothing.
 const Base = globalThis.HTMLElement ?? /** @type {any} */ (class {});
@@ -33,6 +37,8 @@ export class SessionNotice extends Base {
   /** @type {HTMLElement | undefined} */ #before; // had the focus before it came into the bar
   #until = 0; // the session runs out then, by this device's clock; 0 is not soon
   #staying = false; // the user has asked to
+  /** @type {Texts | undefined} */ #texts;
+  #words = new Language();
 
   constructor() {
     super();
@@ -52,12 +58,27 @@ export class SessionNotice extends Base {
     if (this.isConnected) this.#join();
   }
 
+  /**
+   * What the element says, in the app's own words: any of the texts of notice-texts.js. Their language is that of the
+   * element or what is around it, by `lang`. They are used from the next thing on that is said.
+   */
+  get texts() {
+    return this.#texts;
+  }
+
+  set texts(texts) {
+    for (const fault of faults(texts ?? {})) console.warn(`session-notice, texts: ${fault}`);
+    this.#texts = texts;
+  }
+
   connectedCallback() {
-    const { connection } = this;
-    if (Object.hasOwn(this, "connection")) { // set before it had the element's class
-      delete (/** @type {any} */ (this).connection);
-      this.connection = connection;
-    } else this.#join();
+    for (const name of /** @type {const} */ (["texts", "connection"])) { // set before it had the element's class
+      if (!Object.hasOwn(this, name)) continue;
+      const value = this[name];
+      delete (/** @type {any} */ (this)[name]);
+      /** @type {any} */ (this)[name] = value;
+    }
+    this.#join();
   }
 
   disconnectedCallback() {
@@ -67,16 +88,27 @@ export class SessionNotice extends Base {
   #join() {
     const hub = this.#connection;
     if (!hub || this.#offs.length) return;
+    this.#speak();
     this.#offs = [
       hub.on("revoked", (notice) => this.#ended(notice)),
       hub.on("state", (state) => this.#changed(state)),
       hub.on("expiring", (warning) => this.#warn(warning)),
-      hub.on("renewed", () => this.#calm("You stay signed in.")),
+      hub.on("renewed", () => this.#calm(this.#words.say("stayed"))),
       hub.on("welcome", () => this.#calm()), // the hub warns once more if there is need
     ];
     if (hub.state.notice) this.#ended(hub.state.notice);
     else if (hub.warning) this.#warn(hub.warning);
     else this.#changed(hub.state);
+  }
+
+  /** Finds the language: that of the texts which the app has given, or English. */
+  #speak() {
+    const around = this.#texts && (this.closest("[lang]") ?? document.documentElement).getAttribute("lang");
+    const words = (this.#words = new Language(this.#texts, this.lang || around || ""));
+    for (const part of [this.#box, this.#bar, this.#alert, this.#status]) {
+      part.lang = words.lang;
+      part.dir = this.dir || "auto";
+    }
   }
 
   #leave() {
@@ -104,38 +136,41 @@ export class SessionNotice extends Base {
 
   /** The first step: what has happened, and the ways on. @param {Notice} notice */
   #tellWhy(notice) {
-    const { title, text } = headline(notice);
+    this.#speak();
+    const words = this.#words;
+    const { title, text } = words.headline(notice);
     const other = byAnother(notice);
     const again = () => this.#tellWhy(notice);
     this.#back = () => this.#rest(again);
     this.#show(true, title,
       h("p", { id: "text", dir: "auto" }, text),
       this.#facts(notice),
-      other && h("p", { class: "question" }, "Was that you?"),
+      other && h("p", { class: "question" }, words.say("was_that_you")),
       other && row(
-        button("It was me", () => this.#tell("session-was-me") && this.#rest(again)),
-        button("It was not me", () => this.#startReport(notice)),
+        button(words.say("was_me"), () => this.#tell("session-was-me") && this.#rest(again)),
+        button(words.say("was_not_me"), () => this.#startReport(notice)),
       ),
-      row(this.#signInButton(), !other && button("Close", this.#back)));
+      row(this.#signInButton(), !other && button(words.say("close"), this.#back)));
   }
 
   /** @param {Pick<Notice, "by"> & Partial<Notice>} of */
   #facts({ by, at }) {
-    /** @param {string} name @param {Node} value */
-    const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+    const words = this.#words;
+    /** @param {"device" | "browser" | "address" | "time"} name @param {Node} value */
+    const fact = (name, value) => h("div", {}, h("dt", {}, words.say(name)), h("dd", {}, value));
     const time = h("time", { dateTime: at ?? "" });
     const refresh = () => {
-      time.textContent = `${when(at ?? "", "")}, ${ago(at ?? "")}`;
+      time.textContent = words.when(at ?? "");
       setTimeout(() => time.isConnected && refresh(), 20_000);
     };
     if (at) refresh();
-    const [name, browser] = [deviceName(by, "Unknown"), program(by?.client)];
-    const guessed = name === program({ ...by?.client, browser_version: "", system_version: "" });
+    const { name, guessed } = words.device(by, "unknown_device");
+    const browser = words.program(by?.client);
     const facts = h("dl", { part: "facts" },
-      by && fact("Device", h("bdi", {}, guessed ? browser : name)),
-      browser && !guessed && fact("Browser", h("bdi", {}, browser)),
-      by?.ip && fact("Address", h("bdi", {}, plain(by.ip))),
-      at && fact("When", time));
+      by && fact("device", h("bdi", {}, guessed ? browser : name)),
+      browser && !guessed && fact("browser", h("bdi", {}, browser)),
+      by?.ip && fact("address", h("bdi", {}, plain(by.ip))),
+      at && fact("time", time));
     return facts.hasChildNodes() && facts;
   }
 
@@ -143,12 +178,13 @@ export class SessionNotice extends Base {
   #startReport(notice) {
     const report = (/** @type {Proof} */ proof) => this.#report(proof);
     if (!this.#tell("session-report", { report })) this.#rest(() => this.#tellWhy(notice));
-    else if (this.hasAttribute("no-password")) this.#tellOutcome(verdict({ status: 404 }));
+    else if (this.hasAttribute("no-password")) this.#tellOutcome(this.#words.verdict({ status: 404 }));
     else this.#askPassword(notice);
   }
 
   /** @param {Notice} notice */
   #askPassword(notice) {
+    const words = this.#words;
     const input = h("input", {
       id: "password", type: "password", name: "password", autocomplete: "current-password", maxLength: 1024,
       required: true, "aria-describedby": "text problem",
@@ -157,7 +193,7 @@ export class SessionNotice extends Base {
       type: "text", name: "username", autocomplete: "username", value: this.#connection?.session?.user ?? "", hidden: true,
     });
     const problem = h("p", { id: "problem", class: "problem", role: "alert", hidden: true });
-    const send = h("button", { class: "primary", part: "button primary" }, "Sign it out");
+    const send = h("button", { class: "primary", part: "button primary" }, words.say("send"));
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
       send.disabled = problem.hidden = true;
@@ -169,11 +205,11 @@ export class SessionNotice extends Base {
       input.focus();
     };
     this.#back = () => this.#tellWhy(notice);
-    this.#show(true, "Sign the other device out",
-      h("p", { id: "text" }, "To be sure that it is you who asks, your password is needed once more. Then ",
-        h("bdi", {}, deviceName(notice.by)), " is signed out at once, and its sign-in is reported."),
+    this.#show(true, words.pair("prove").title,
+      h("p", { id: "text" }, ...words.parts("prove", { device: h("bdi", {}, words.device(notice.by).name) })),
       h("form", { submit },
-        user, h("label", { htmlFor: "password" }, "Password"), input, problem, row(send, button("Back", this.#back))),
+        user, h("label", { htmlFor: "password" }, words.say("password")), input, problem,
+        row(send, button(words.say("back"), this.#back))),
       row(this.#signInButton("")));
   }
 
@@ -181,48 +217,55 @@ export class SessionNotice extends Base {
   async #report(proof) {
     const hub = this.#connection;
     const answer = await hub?.report(proof).catch(() => undefined);
-    const outcome = verdict(answer);
+    const outcome = this.#words.verdict(answer);
     if (outcome.title && hub === this.#connection) this.#tellOutcome(outcome, answer?.body);
     if (answer?.status === 200) this.#tell("session-reported", { answer: answer.body });
     return outcome;
   }
 
-  /** The last step. @param {ReturnType<typeof verdict>} outcome @param {any} [answer] the hub's, if it has done it */
+  /** The last step. @param {{ title?: string, text: string }} outcome @param {any} [answer] the hub's, if it has done it */
   #tellOutcome({ title = "", text }, answer) {
     /** @type {Session[]} */ const others = answer?.sessions ?? [];
     const shown = others.slice(0, 5);
-    const list = h("ul", {}, ...shown.map((s) => h("li", {}, h("bdi", {}, deviceName(s)),
-      h("span", {}, h("bdi", {}, program(s.client)), program(s.client) && ", ",
-        h("bdi", {}, plain(s.ip) || "address unknown"), `, last active ${ago(s.last_active_at)}`))));
-    if (others.length > shown.length) list.append(h("li", {}, `and ${others.length - shown.length} more`));
+    const words = this.#words;
+    const comma = words.say("comma");
+    const list = h("ul", {}, ...shown.map((s) => h("li", {}, h("bdi", {}, words.device(s).name),
+      h("span", {}, h("bdi", {}, words.program(s.client)), words.program(s.client) && comma,
+        h("bdi", {}, plain(s.ip) || words.say("unknown_address")), comma,
+        words.say("last_active", { ago: words.ago(s.last_active_at) })))));
+    const more = others.length - shown.length;
+    if (more) list.append(h("li", {}, words.say("others_more", { count: String(more) })));
     this.#back = () => this.#rest(() => this.#tellOutcome({ title, text }, answer));
     this.#show(true, title,
       h("p", { id: "text" }, text),
       answer?.session && this.#facts({ by: answer.session }),
-      shown.length > 0 && h("h3", {}, "Also signed in to your account"),
+      shown.length > 0 && h("h3", {}, words.say("others")),
       shown.length > 0 && list,
-      shown.length > 0 && h("p", {}, "If you do not know one of these, sign in again and end it."),
-      answer?.session && !shown.length && h("p", {}, "Nothing else is signed in to your account."),
-      row(this.#signInButton(), button("Close", this.#back)));
+      shown.length > 0 && h("p", {}, words.say("others_hint")),
+      answer?.session && !shown.length && h("p", {}, words.say("no_others")),
+      row(this.#signInButton(), button(words.say("close"), this.#back)));
   }
 
   /** The session may live, but the hub and this page do not understand each other any more. */
   #tellBroken() {
     this.#back = () => this.#hide();
-    this.#show(true, "This page has lost its connection",
-      h("p", { id: "text" }, "It can no longer tell you when you are signed out. Reload it to go on."),
-      row(button("Reload", () => location.reload(), "primary"), button("Close", this.#back)));
+    this.#speak();
+    const words = this.#words;
+    const { title, text } = words.pair("broken");
+    this.#show(true, title, h("p", { id: "text" }, text),
+      row(button(words.say("reload"), () => location.reload(), "primary"), button(words.say("close"), this.#back)));
   }
 
   /** It is known: leaves the app to be read, and stays in a corner. @param {() => void} again */
   #rest(again) {
     this.#back = undefined;
-    this.#show(false, "You are signed out here", row(this.#signInButton(), button("Details", again)));
-    this.#status.textContent = "You are signed out here.";
+    const resting = this.#words.say("resting");
+    this.#show(false, resting, row(this.#signInButton(), button(this.#words.say("details"), again)));
+    this.#status.textContent = resting;
   }
 
   #signInButton(look = "primary") {
-    return button("Sign in again", () => {
+    return button(this.#words.say("sign_in"), () => {
       if (!this.#tell("session-sign-in")) return this.#hide(); // the app does it
       const back = encodeURIComponent(location.pathname + location.search);
       const to = new URL(this.getAttribute("sign-in") ?? `/sign-in?return=${back}#again`, document.baseURI);
@@ -235,20 +278,21 @@ export class SessionNotice extends Base {
     const known = this.#until;
     this.#until = until;
     if (known || this.#notice) return; // what counts already counts to that
+    this.#speak();
+    const words = this.#words;
     const timer = h("span", { role: "timer" });
-    const text = h("p", { id: "text" }, "Nothing has happened here for a while. You will be signed out in ", timer, ".");
+    const text = h("p", { id: "text" }, ...words.parts("idling", { time: timer }));
     const stay = () => {
       this.#staying = true;
-      text.textContent = "One moment…";
+      text.textContent = words.say("one_moment");
       this.#connection?.wake();
       this.#connection?.activity();
     };
     // What is beside a modal dialog of the app's could not be reached.
     const modal = document.querySelector("dialog:modal") !== null;
     this.#back = modal ? stay : undefined;
-    this.#show(modal, "Are you still there?", text, row(button("Stay signed in", stay, "primary")));
-    this.#alert.textContent = `You will be signed out in ${left(until - Date.now())}, as nothing has happened here for a ` +
-      "while. There is a button to stay signed in.";
+    this.#show(modal, words.pair("idling").title, text, row(button(words.say("stay"), stay, "primary")));
+    this.#alert.textContent = words.say("idling_spoken", { time: words.left(until - Date.now()) });
     this.#count(timer, text, Infinity);
   }
 
@@ -258,9 +302,10 @@ export class SessionNotice extends Base {
    */
   #count(timer, text, before) {
     const rest = this.#until - Date.now();
-    timer.textContent = left(rest);
-    if (before < Infinity && worthSaying(before, rest)) this.#alert.textContent = `${left(rest)} left to stay signed in.`;
-    if (rest <= 0) return void (text.textContent = "Your time is up. One moment…"); // the hub is about to say so
+    const words = this.#words;
+    const time = (timer.textContent = words.left(rest));
+    if (before < Infinity && worthSaying(before, rest)) this.#alert.textContent = words.say("left_spoken", { time });
+    if (rest <= 0) return void (text.textContent = words.say("time_up")); // the hub is about to say so
     setTimeout(() => timer.isConnected && this.#count(timer, text, rest), rest % 1000 || 1000);
   }
 

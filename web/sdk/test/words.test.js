@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connect } from "../sessionhub.js";
-import { byAnother, headline, left, plain, program, verdict, worthSaying } from "../words.js";
+import { byAnother, plain, program, worthSaying } from "../words.js";
+import { ENGLISH, Language, faults } from "../notice-texts.js";
 import { World, settle, token } from "./world.js";
 
 const url = "https://hub.example";
+const english = new Language();
 
 /** What the hub's own sentences are held to as well. @type {{ name: string, text: string, want: string }[]} */
 const lines = JSON.parse(readFileSync(new URL("../../../session/testdata/plain.json", import.meta.url), "utf8"));
@@ -24,19 +26,19 @@ test("what no JSON holds is one line too", () => {
 
 test("a reason that only a later hub knows is told in the hub's words", () => {
   for (const reason of ["of_tomorrow", "toString", "__proto__"]) {
-    const told = headline({ reason: /** @type {any} */ (reason), message: "It\u202E is over." });
+    const told = english.headline({ reason: /** @type {any} */ (reason), message: "It\u202E is over." });
     assert.deepEqual(told, { title: "You were signed out", text: "It is over." });
   }
 });
 
 test("who signed out at the provider is told so", () => {
-  const told = (/** @type {string} */ message) => headline({ reason: "signed_out", message }).text;
+  const told = (/** @type {string} */ message) => english.headline({ reason: "signed_out", message }).text;
   assert.equal(told("You were signed out at the service."), "You were signed out at the service.");
   for (const message of ["You signed out.", "You signed out at 23:59 UTC.", ""]) assert.match(told(message), /another tab/);
 });
 
 test("an administrator's own words are told, and the hub's for want of them are not", () => {
-  const told = (/** @type {string} */ message) => headline({ reason: "ended_by_admin", message }).text;
+  const told = (/** @type {string} */ message) => english.headline({ reason: "ended_by_admin", message }).text;
   assert.equal(told("See the desk."), "See the desk.");
   for (const message of ["An administrator ended this session.", "An administrator ended this session at 08:30 UTC.", ""]) {
     assert.match(told(message), /^Sign in again/);
@@ -67,7 +69,7 @@ test("the time that is left, and when to say it", () => {
   for (const [ms, want] of /** @type {const} */ ([
     [60_000, "60 seconds"], [59_001, "60 seconds"], [1001, "2 seconds"], [1000, "1 second"], [0, "0 seconds"],
     [-5000, "0 seconds"],
-  ])) assert.equal(left(ms), want);
+  ])) assert.equal(english.left(ms), want);
   for (const [before, now, want] of /** @type {const} */ ([
     [60_000, 59_000, false], [30_500, 30_000, true], [30_000, 29_000, false], [12_000, 9000, true], [45_000, 5000, true],
     [9000, 0, false],
@@ -86,7 +88,7 @@ test("each answer to a report says what is done, or what to do", () => {
     [{ status: 503, body: {} }, undefined, /does not answer/],
     [undefined, undefined, /does not answer/],
   ])) {
-    const told = verdict(answer);
+    const told = english.verdict(answer);
     assert.equal(told.title, title);
     assert.match(told.text, text);
   }
@@ -117,4 +119,48 @@ test("the app's own sign-out is known as that", async () => {
   await hub.logout();
   await settle();
   assert.deepEqual([hub.leaving, hub.state.reason], [true, "signed_out"]);
+});
+
+test("what an app's texts cannot be is said", () => {
+  assert.deepEqual(faults(ENGLISH), []);
+  assert.deepEqual(faults({ was_me: "Das war ich", idle: ["Abgemeldet", "Es war nichts los."] }), []);
+  for (const [texts, want] of /** @type {[any, string][]} */ ([
+    [{ was_mee: "Das war ich" }, 'there is no text "was_mee"'],
+    [{ toString: "x" }, 'there is no text "toString"'],
+    [{ was_me: ["Das war ich", ""] }, '"was_me" is not like the English one'],
+    [{ idle: "Abgemeldet" }, '"idle" is not like the English one'],
+    [{ close: undefined }, '"close" is not like the English one'],
+    [{ last_active: "zuletzt {before}" }, '"last_active" has a place for {before}, which it is not given'],
+  ])) assert.deepEqual(faults(texts), [want]);
+});
+
+test("an app's texts come before the English ones, and times are said in their language", () => {
+  const texts = { close: "Schließen", program: "{browser} unter {system}", just_now: "gerade eben" };
+  const german = new Language(texts, "de-AT");
+  assert.equal(german.say("close"), "Schließen");
+  assert.equal(german.say("back"), "Back");
+  assert.equal(german.left(59_400), "60 Sekunden");
+  assert.equal(german.left(900), "1 Sekunde");
+  assert.equal(german.ago(new Date().toISOString()), "gerade eben");
+  assert.equal(german.ago(new Date(Date.now() - 7_300_000).toISOString()), "vor 2 Stunden");
+  assert.equal(german.when("2024-03-09T20:30:00.000").split(", vor ")[0], "09.03.24, 20:30");
+  assert.equal(german.program({ browser: "Firefox", browser_version: "140", system: "{browser}" }), "Firefox 140 unter {browser}");
+  const arabic = new Language({ comma: "، " }, "ar-EG");
+  assert.match(arabic.left(3000), /^٣ ثوان/);
+  assert.match(arabic.when("2024-03-09T20:30:00.000"), /، قبل/);
+  assert.equal(english.lang, "en");
+  assert.equal(english.ago(new Date(Date.now() - 7_300_000).toISOString()), "2 hours ago");
+  for (const lang of ["de_DE", "", "!"]) assert.match(new Language(texts, lang).left(60_000), /^60 /, lang);
+});
+
+test("what the hub has said in English of its own is said in the app's words", () => {
+  const german = new Language({
+    signed_out_at_provider: ["Abgemeldet", "Sie wurden dort abgemeldet, wo Sie sich anmelden."],
+    other: ["Abgemeldet", "Die Sitzung ist zu Ende."],
+  }, "de");
+  const message = "You were signed out at the service that you sign in with.";
+  assert.match(german.headline({ reason: "signed_out", message }).text, /^Sie wurden/);
+  assert.equal(german.headline({ reason: "signed_out", message: "Wartung." }).text, "Wartung.");
+  const tomorrow = /** @type {any} */ ("of_tomorrow");
+  assert.deepEqual(german.headline({ reason: tomorrow, message: "Over." }), { title: "Abgemeldet", text: "Die Sitzung ist zu Ende." });
 });
