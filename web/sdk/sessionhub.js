@@ -139,14 +139,14 @@ class Connection {
   async logout() {
     this.leaving = true;
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
-    if (!answer && this.#send({ type: "logout" })) { // all that a page of a foreign origin may do
-      const { name } = await new Promise((next) => this.on("state", next));
-      if (name === "ended") return;
-    }
-    const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body;
+    // All that a page of a foreign origin may do is to say so by its socket, which then closes.
+    if (!answer && this.#send({ type: "logout" })) await new Promise((next) => this.on("state", next));
+    const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body ??
+      this.state.notice;
     this.leaving = !!why?.reason; // if not, another tab may yet do it
-    if (!this.leaving) throw new Error("The hub could not sign out. Try again.");
-    this.#line ? this.#line.end(ended(why)) : this.#enter(ended(why));
+    if (!this.leaving) throw new Error("The hub could not sign out.");
+    this.#line?.end(ended(why)); // which enters it, and tells the other tabs
+    this.#enter(ended(why));
   }
 
   /**
