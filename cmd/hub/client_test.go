@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +17,40 @@ import (
 // testKey is the API key of the hubs under test.
 const testKey = "a-key-for-the-tests-alone"
 
+// serve starts a hub that takes the API key, with more arguments, and returns where it is once it is ready.
+func serve(t *testing.T, args ...string) (hub *process, base string) {
+	t.Helper()
+	hub = startHub(t, append([]string{"serve", "--listen=127.0.0.1:0", "--api-key=" + testKey}, args...)...)
+	base = "http://" + hub.address(t)
+	awaitStatus(t, base+"/readyz", http.StatusOK)
+	return hub, base
+}
+
+// newRequest returns a request that is given up if no answer comes in time.
+func newRequest(t *testing.T, method, url, body string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(within(t), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// send sends a request, and returns the answer with its whole body.
+func send(t *testing.T, client *http.Client, r *http.Request) (*http.Response, []byte) {
+	t.Helper()
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, text
+}
+
 // call sends a request with the API key, and returns the status and the body's JSON.
 func call(t *testing.T, client *http.Client, method, url string, body any) (int, map[string]any) {
 	t.Helper()
@@ -24,22 +58,11 @@ func call(t *testing.T, client *http.Client, method, url string, body any) (int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(within(t), method, url, bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, method, url, string(text))
 	req.Header.Set("Authorization", "Bearer "+testKey)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Forwarded-For", "203.0.113.9") // a lie
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, answer := send(t, client, req)
 	var object map[string]any
 	if len(answer) > 0 {
 		if err := json.Unmarshal(answer, &object); err != nil {
@@ -100,16 +123,19 @@ func closeCode(t *testing.T, ws *websocket.Conn) websocket.StatusCode {
 // statusOf returns the status of a GET.
 func statusOf(t *testing.T, url string) (int, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(newRequest(t, http.MethodGet, url, ""))
 	if err != nil {
 		return 0, err
 	}
 	resp.Body.Close()
 	return resp.StatusCode, nil
+}
+
+// body returns what a page says.
+func body(t *testing.T, url string) string {
+	t.Helper()
+	_, text := send(t, http.DefaultClient, newRequest(t, http.MethodGet, url, ""))
+	return string(text)
 }
 
 // awaitStatus asks another process until it answers with a status.

@@ -83,12 +83,8 @@ func TestCluster(t *testing.T) {
 	var hubs []string
 	var processes []*process
 	for range 2 {
-		hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+redis.URL(), "--api-key="+testKey,
-			"--htpasswd="+users, "--trusted-proxy=127.0.0.1", "--drain=1s")
+		hub, _ := serve(t, "--redis="+redis.URL(), "--htpasswd="+users, "--trusted-proxy=127.0.0.1", "--drain=1s")
 		hubs, processes = append(hubs, hub.address(t)), append(processes, hub)
-	}
-	for _, hub := range hubs {
-		awaitStatus(t, "http://"+hub+"/readyz", http.StatusOK)
 	}
 	front := startNginx(t, hubs...)
 
@@ -171,10 +167,7 @@ func TestCluster(t *testing.T) {
 
 	t.Run("without a hub", func(t *testing.T) {
 		for _, p := range processes {
-			if err := p.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-p.gone
+			kill(t, p)
 		}
 		wantUnavailable(t, http.MethodGet, front+"/healthz", "", "")
 		wantUnavailable(t, http.MethodPost, front+"/v1/admin/sessions", testKey, `{"user":"carol"}`)
@@ -184,21 +177,14 @@ func TestCluster(t *testing.T) {
 // wantUnavailable wants the 503 of a hub without its store: a problem, and when to come back.
 func wantUnavailable(t *testing.T, method, url, key, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, method, url, body)
 	req.Header.Set("Content-Type", "application/json")
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	resp, answer := send(t, http.DefaultClient, req)
 	var problem struct{ Status int }
-	err = json.NewDecoder(resp.Body).Decode(&problem)
+	err := json.Unmarshal(answer, &problem)
 	retry, late := strconv.Atoi(resp.Header.Get("Retry-After"))
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Content-Type") != "application/problem+json" ||
 		err != nil || problem.Status != http.StatusServiceUnavailable || late != nil || retry < 1 {

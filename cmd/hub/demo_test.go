@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,16 +17,9 @@ func TestDemo(t *testing.T) {
 	base := line[strings.Index(line, "http://"):]
 	awaitStatus(t, base+"/readyz", http.StatusOK)
 
-	resp, err := http.Get(base + "/")
-	if err != nil {
-		t.Fatal(err)
+	if page := body(t, base+"/"); !strings.Contains(page, "<form") {
+		t.Errorf("the page:\n%s", page)
 	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(page), "<form") {
-		t.Errorf("the page: %d, %v\n%s", resp.StatusCode, err, page)
-	}
-
 	for _, path := range []string{"/devices", "/admin"} {
 		line := demo.await(t, path)
 		if line[strings.LastIndex(line, " ")+1:] != base+path {
@@ -37,13 +29,10 @@ func TestDemo(t *testing.T) {
 	}
 	said := demo.await(t, "API key")
 	key := said[strings.LastIndex(said, " ")+1:]
-	stats, err := http.NewRequest(http.MethodGet, base+"/v1/admin/stats", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stats := newRequest(t, http.MethodGet, base+"/v1/admin/stats", "")
 	stats.Header.Set("Authorization", "Bearer "+key)
-	if resp, err := http.DefaultClient.Do(stats); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("with the key that it prints, %q: %v, %v", key, resp, err)
+	if resp, text := send(t, http.DefaultClient, stats); resp.StatusCode != http.StatusOK {
+		t.Errorf("with the key that it prints, %q: %d %s", key, resp.StatusCode, text)
 	}
 
 	login := map[string]any{"username": "alice", "password": "demo"}
@@ -55,9 +44,7 @@ func TestDemo(t *testing.T) {
 	if status, second := call(t, http.DefaultClient, http.MethodPost, base+"/v1/login", login); status != http.StatusCreated {
 		t.Fatalf("the second login: %d %v", status, second)
 	}
-	if notice := receive(t, socket); notice["type"] != "session.revoked" || notice["reason"] != "superseded" {
-		t.Errorf("the first device is told %v", notice)
-	}
+	wantSuperseded(t, socket)
 
 	if left, err := filepath.Glob(temporary + "/*/hub.db"); err != nil || len(left) != 1 {
 		t.Errorf("the sessions are in %v, %v", left, err)

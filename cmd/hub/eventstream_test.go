@@ -97,9 +97,8 @@ func TestEventStream(t *testing.T) {
 	var hubs []*process
 	var addresses []string
 	for range 2 {
-		hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+redis.URL(), "--api-key="+testKey, "--drain=0s")
+		hub, _ := serve(t, "--redis="+redis.URL(), "--drain=0s")
 		hubs, addresses = append(hubs, hub), append(addresses, hub.address(t))
-		awaitStatus(t, "http://"+hub.address(t)+"/readyz", http.StatusOK)
 	}
 	front := startNginx(t, addresses...)
 	f := follow(t, front)

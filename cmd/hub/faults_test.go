@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/crypto/bcrypt"
 
@@ -61,9 +61,7 @@ func newFaultSite(t *testing.T, via func(redisAddr string) string) *faultSite {
 		t.Fatal(err)
 	}
 	start := func(redisURL string) (*process, string) {
-		p := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+redisURL, "--api-key="+testKey,
-			"--htpasswd="+users, "--drain=100ms")
-		return p, "http://" + p.address(t)
+		return serve(t, "--redis="+redisURL, "--htpasswd="+users, "--drain=100ms")
 	}
 	_, s.here = start(s.redis.URL())
 	thereURL := s.redis.URL()
@@ -71,7 +69,6 @@ func newFaultSite(t *testing.T, via func(redisAddr string) string) *faultSite {
 		thereURL = "redis://" + via(s.redis.Addr)
 	}
 	s.hub, s.there = start(thereURL)
-	s.awaitReady(t)
 	for i := range faultUsers {
 		user := fmt.Sprintf("user %d", i)
 		s.sockets[user] = watch(t, s.there, openSession(t, s.here, user))
@@ -93,7 +90,7 @@ func watch(t *testing.T, base, token string) *watched {
 		defer close(w.messages)
 		for {
 			var message map[string]any
-			if err := readJSON(ws, &message); err != nil {
+			if err := wsjson.Read(context.Background(), ws, &message); err != nil {
 				w.code <- websocket.CloseStatus(err)
 				return
 			}
@@ -216,10 +213,7 @@ func (s *faultSite) tryPassword(t *testing.T, password string) int {
 // check asks there whether a user's session is live.
 func (s *faultSite) check(t *testing.T, user string) (int, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), http.MethodGet, s.there+"/v1/session", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, http.MethodGet, s.there+"/v1/session", "")
 	req.Header.Set("Authorization", "Bearer "+s.sockets[user].token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -315,10 +309,7 @@ func TestHubIsKilled(t *testing.T) {
 	t.Parallel()
 	s := newFaultSite(t, nil)
 	start, ctx := time.Now(), within(t)
-	if err := s.hub.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	<-s.hub.gone
+	kill(t, s.hub)
 	for user, w := range s.sockets {
 		again, welcome := connect(t, s.here, w.token)
 		if view, _ := welcome["session"].(map[string]any); view["user"] != user {
@@ -350,12 +341,4 @@ func TestHubIsKilled(t *testing.T) {
 		case <-tick.C:
 		}
 	}
-}
-
-func readJSON(ws *websocket.Conn, v any) error {
-	_, text, err := ws.Read(context.Background())
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, v)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -90,21 +89,9 @@ func (g *gated) app(w http.ResponseWriter, r *http.Request) {
 // ask sends a request to the gate. The headers are sent as they are spelt here.
 func (g *gated) ask(t *testing.T, method, path string, header http.Header, body []byte) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), method, g.front+path, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, method, g.front+path, string(body))
 	maps.Copy(req.Header, header)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, answer
+	return send(t, http.DefaultClient, req)
 }
 
 // passed sends a request that the gate is to let through, and returns what reached the app.
@@ -171,9 +158,7 @@ func TestGates(t *testing.T) {
 			redis := redistest.Start(t)
 			var hubs [2]*process
 			for i := range hubs {
-				hubs[i] = startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+redis.URL(), "--api-key="+testKey,
-					"--trusted-proxy=127.0.0.1", "--drain=1s")
-				awaitStatus(t, "http://"+hubs[i].address(t)+"/readyz", http.StatusOK)
+				hubs[i], _ = serve(t, "--redis="+redis.URL(), "--trusted-proxy=127.0.0.1", "--drain=1s")
 			}
 			g := &gated{hub: "http://" + hubs[0].address(t)}
 			app := httptest.NewServer(http.HandlerFunc(g.app))

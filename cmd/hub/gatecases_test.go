@@ -276,11 +276,7 @@ func TestGatesWithoutAHub(t *testing.T) {
 			asked.Store(0)
 			answers.Store(answer)
 			// A client of its own, and one request: a redirect is not followed.
-			req, err := http.NewRequestWithContext(within(t), http.MethodGet, g.front+"/page", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := http.DefaultTransport.RoundTrip(req)
+			resp, err := http.DefaultTransport.RoundTrip(newRequest(t, http.MethodGet, g.front+"/page", ""))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -295,13 +291,10 @@ func TestGatesWithoutAHub(t *testing.T) {
 
 // TestProxiesPage wants each configuration in the table, and those that are not run to be YAML at least.
 func TestProxiesPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/proxies.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := readPage(t, "proxies.md")
 	for _, name := range []string{"nginx-verify.conf", "haproxy-verify.cfg", "verify.lua", "Caddyfile",
 		"traefik-verify.yaml", "envoy-verify.yaml"} {
-		if !strings.Contains(string(page), "(../deploy/"+name+")") {
+		if !strings.Contains(page, "(../deploy/"+name+")") {
 			t.Errorf("docs/proxies.md does not link deploy/%s", name)
 		}
 		text, err := os.ReadFile(filepath.Join("../../deploy", name))

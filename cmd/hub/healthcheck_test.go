@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net/http"
 	"testing"
 )
 
@@ -12,9 +11,8 @@ func healthcheck(args ...string) int {
 }
 
 func TestHealthcheckKnowsWhereTheHubListens(t *testing.T) {
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
+	hub, base := serve(t)
 	address := hub.address(t)
-	awaitStatus(t, "http://"+address+"/healthz", http.StatusOK)
 	t.Setenv("HUB_LISTEN", "127.0.0.1:1") // nobody is there
 	if code := healthcheck(); code != exitFailed {
 		t.Errorf("of nobody: exit code %d", code)
@@ -22,7 +20,7 @@ func TestHealthcheckKnowsWhereTheHubListens(t *testing.T) {
 	if code := healthcheck("--listen", address); code != exitOK {
 		t.Errorf("by the flag: exit code %d", code)
 	}
-	if code := healthcheck("http://" + address + "/healthz"); code != exitOK {
+	if code := healthcheck(base + "/healthz"); code != exitOK {
 		t.Errorf("by the URL: exit code %d", code)
 	}
 	t.Setenv("HUB_LISTEN", address)

@@ -26,9 +26,7 @@ func TestServeOnEveryKindOfRedis(t *testing.T) {
 	for name, start := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--redis="+start(t))
-			base := "http://" + hub.address(t)
-			awaitStatus(t, base+"/readyz", http.StatusOK)
+			_, base := serve(t, "--redis="+start(t))
 			ws, _ := connect(t, base, openSession(t, base, "alice"))
 			openSession(t, base, "alice")
 			wantSuperseded(t, ws)

@@ -2,11 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,53 +14,28 @@ import (
 // holds each answer to what the page says it is.
 func TestMessagesPage(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/messages.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
-	base := "http://" + hub.address(t)
-	awaitStatus(t, base+"/readyz", http.StatusOK)
+	_, base := serve(t)
 
 	var script, command, token, id string
 	var browser context.Context
 	answers := 0
-	blocks := regexp.MustCompile("(?ms)^```(sh|json|js)\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
-	for _, block := range blocks[1:] { // the first starts the hub
+	for _, b := range blocksOf(readPage(t, "messages.md"))[1:] { // the first starts the hub
 		switch {
-		case strings.HasPrefix(block[2], "api() {"):
-			script = `curl() { command curl -sS --fail-with-body "$@"; }; ` + block[2]
-			continue
-		case block[1] == "sh":
-			command = block[2]
-			continue
-		case block[1] == "js":
-			browser = runPage(t, base, token, block[2])
-			continue
-		}
-		answers++
-		cmd := exec.CommandContext(within(t), "sh", "-euc", script+command)
-		cmd.Env = append(os.Environ(), "HUB="+base, "HUB_API_KEY="+testKey, "TOKEN="+token, "SESSION="+id)
-		text, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s\n%v: %s", command, err, text)
-		}
-		var got, want map[string]any
-		if err := json.Unmarshal([]byte(block[2]), &want); err != nil {
-			t.Fatalf("the page's answer: %v: %s", err, block[2])
-		}
-		if err := json.Unmarshal(text, &got); err != nil {
-			t.Fatalf("the hub's answer: %v: %s", err, text)
-		}
-		where := differ("the answer", got, want)
-		if want["active"] == false && len(got) != 1 {
-			where = "the answer says more"
-		}
-		if where != "" {
-			t.Errorf("%s\n%s\n got %s\nwant %s", command, where, text, block[2])
-		}
-		if handed, ok := got["token"].(string); ok {
-			token, id = handed, got["session"].(map[string]any)["id"].(string)
+		case strings.HasPrefix(b.text, "api() {"):
+			script = `curl() { command curl -sS --fail-with-body "$@"; }; ` + b.text
+		case b.language == "sh":
+			command = b.text
+		case b.language == "js":
+			browser = runPage(t, base, token, b.text)
+		case b.language == "json":
+			answers++
+			got := wantAnswer(t, command, runShell(t, base, script+command, "TOKEN="+token, "SESSION="+id), b.text)
+			if got["active"] == false && len(got) != 1 {
+				t.Errorf("%s\nthe answer says more: %v", command, got)
+			}
+			if handed, ok := got["token"].(string); ok {
+				token, id = handed, got["session"].(map[string]any)["id"].(string)
+			}
 		}
 	}
 	if answers < 5 || browser == nil {

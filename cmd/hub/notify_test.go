@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -96,10 +95,7 @@ func TestKilledWhileTelling(t *testing.T) {
 			if c.two {
 				startTelling(t, args...)
 			}
-			if err := doomed.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-doomed.gone
+			kill(t, doomed)
 			receiver.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 			close(dead)
 			if !c.two {
@@ -292,23 +288,4 @@ func TestNotifyHelp(t *testing.T) {
 			t.Errorf("hub notify %s --help: exit code %d:\n%s", command, code, said)
 		}
 	}
-}
-
-// body returns what a page says.
-func body(t *testing.T, url string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

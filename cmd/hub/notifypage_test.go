@@ -22,11 +22,7 @@ import (
 // webhook and the mail server are; the receiver; and the test of both.
 func TestNotificationsPage(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/notifications.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(text)
+	page := readPage(t, "notifications.md")
 	box := notifytest.StartMailbox(t)
 	secret := regexp.MustCompile(`webhook-secret: (\S+)`).FindStringSubmatch(page)[1]
 	address, receiver := startPageReceiver(t, blockOf(t, page, "python"), secret)
@@ -72,16 +68,6 @@ func TestNotificationsPage(t *testing.T) {
 			t.Errorf("there is no flag %s", flag[1])
 		}
 	}
-}
-
-// blockOf returns the only block of a page in a language.
-func blockOf(t *testing.T, page, language string) string {
-	t.Helper()
-	blocks := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(page, -1)
-	if len(blocks) != 1 {
-		t.Fatalf("%d blocks of %s in the page, want one", len(blocks), language)
-	}
-	return blocks[0][1]
 }
 
 // startPageReceiver starts the page's receiver on another port, sees to it that it believes no forged requests, and
@@ -134,16 +120,9 @@ func signed(t *testing.T, secret, id string, at time.Time, body string) http.Hea
 // forge sends a request, and wants an answer.
 func forge(t *testing.T, address, body string, header http.Header, want int) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), http.MethodPost, "http://"+address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, http.MethodPost, "http://"+address, body)
 	req.Header = header
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	resp, _ := send(t, http.DefaultClient, req)
 	if resp.StatusCode != want {
 		t.Errorf("the receiver answered %d to %v, want %d", resp.StatusCode, header, want)
 	}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,11 +19,7 @@ func present(t *testing.T, base, token string) (int, map[string]any) {
 // pageConfig returns the hub's configuration that stands on a page of the documentation, for another issuer.
 func pageConfig(t *testing.T, issuer string) string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/single-sign-on.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(page), "```yaml\n# hub.yaml")
+	_, rest, found := strings.Cut(readPage(t, "single-sign-on.md"), "```yaml\n# hub.yaml")
 	config, _, ended := strings.Cut(rest, "```")
 	const shown = "https://login.example.com/realms/example"
 	if !found || !ended || !strings.Contains(config, shown) {
@@ -42,11 +35,7 @@ func TestServeWithTheConfigurationOfThePage(t *testing.T) {
 	token := provider.IDToken(t, oidctest.Login{User: "alice", Session: "s-1"})
 	logout := provider.LogoutToken(t, "alice", "s-1")
 	provider.Leave()
-	file := filepath.Join(t.TempDir(), "hub.yaml")
-	if err := os.WriteFile(file, []byte(pageConfig(t, provider.Issuer)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	hub := startHub(t, "serve", "--config="+file, "--listen=127.0.0.1:0")
+	hub := startHub(t, "serve", "--config="+configure(t, pageConfig(t, provider.Issuer)), "--listen=127.0.0.1:0")
 	base := "http://" + hub.address(t)
 	awaitStatus(t, base+"/readyz", http.StatusOK)
 	if status, answer := present(t, base, token); status != http.StatusServiceUnavailable {
@@ -82,10 +71,8 @@ func TestServeWithTheConfigurationOfThePage(t *testing.T) {
 func TestSingleSignOnOnACluster(t *testing.T) {
 	t.Parallel()
 	provider := oidctest.Start(t)
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--redis="+startCluster(t), "--limit=-1",
+	_, base := serve(t, "--redis="+startCluster(t), "--limit=-1",
 		"--oidc-issuer="+provider.Issuer, "--oidc-audience="+oidctest.ClientID)
-	base := "http://" + hub.address(t)
-	awaitStatus(t, base+"/readyz", http.StatusOK)
 	token := provider.IDToken(t, oidctest.Login{User: "alice", Session: "s-1"})
 	status, answer := present(t, base, token)
 	if status != http.StatusCreated {
@@ -112,22 +99,15 @@ func TestSignOnOverTwoHubs(t *testing.T) {
 	t.Parallel()
 	provider := oidctest.Start(t)
 	redis := "redis://" + startRedisServer(t, "--save", "").Options().Addr
-	file := filepath.Join(t.TempDir(), "hub.yaml")
-	config := "oidc-client-secret: " + oidctest.ClientSecret + "\noidc-issuer: " + provider.Issuer +
-		"\noidc-audience: " + oidctest.ClientID + "\noidc-name: Example ID\npublic-url: http://127.0.0.1:1\n"
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := configure(t, "oidc-client-secret: "+oidctest.ClientSecret+"\noidc-issuer: "+provider.Issuer+
+		"\noidc-audience: "+oidctest.ClientID+"\noidc-name: Example ID\npublic-url: http://127.0.0.1:1\n")
 	var hubs []*process
 	var bases []string
 	for range 2 {
-		hub := startHub(t, "serve", "--config="+file, "--listen=127.0.0.1:0", "--redis="+redis)
-		hubs, bases = append(hubs, hub), append(bases, "http://"+hub.address(t))
+		hub, base := serve(t, "--config="+file, "--redis="+redis)
+		hubs, bases = append(hubs, hub), append(bases, base)
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	for _, base := range bases {
-		awaitStatus(t, base+"/readyz", http.StatusOK)
-	}
 	begun, err := client.Get(bases[0] + "/v1/login/oidc/start")
 	if err != nil {
 		t.Fatal(err)
@@ -161,17 +141,10 @@ func finishSignOn(t *testing.T, base, code, state string, cookie *http.Cookie) i
 	if err != nil {
 		t.Fatal(err)
 	}
-	finish, err := http.NewRequestWithContext(within(t), http.MethodPost, base+"/v1/login/oidc/code", bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	finish := newRequest(t, http.MethodPost, base+"/v1/login/oidc/code", string(text))
 	finish.Header.Set("Content-Type", "application/json")
 	finish.AddCookie(cookie)
-	done, err := http.DefaultClient.Do(finish)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done.Body.Close()
+	done, _ := send(t, http.DefaultClient, finish)
 	return done.StatusCode
 }
 

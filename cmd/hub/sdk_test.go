@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"syscall"
 	"testing"
 
@@ -37,12 +36,9 @@ func startNode(t *testing.T, folder string, env []string, args ...string) *proce
 
 func TestSDKSpeaksTheProtocol(t *testing.T) {
 	t.Parallel()
-	serve := []string{"serve", "--listen=127.0.0.1:0", "--api-key=" + testKey, "--drain=100ms"}
-	hub := startHub(t, serve...)
-	hasty := startHub(t, append(serve, "--idle-timeout=4s")...)
-	tests := startNode(t, sdkTests, []string{
-		"HUB_URL=http://" + hub.address(t), "HUB_IDLE_URL=http://" + hasty.address(t),
-	}, "--test", "protocol.js")
+	_, base := serve(t, "--drain=100ms")
+	_, hasty := serve(t, "--drain=100ms", "--idle-timeout=4s")
+	tests := startNode(t, sdkTests, []string{"HUB_URL=" + base, "HUB_IDLE_URL=" + hasty}, "--test", "protocol.js")
 	if code := tests.exitCode(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -75,11 +71,12 @@ func TestSDKComesBackAfterARestart(t *testing.T) {
 // TestSDKExampleForNode runs the example of docs/sdk.md as it stands there.
 func TestSDKExampleForNode(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/sdk.md")
-	if err != nil {
-		t.Fatal(err)
+	var examples []string
+	for _, b := range blocksOf(readPage(t, "sdk.md")) {
+		if b.language == "js" {
+			examples = append(examples, b.text)
+		}
 	}
-	examples := regexp.MustCompile("(?s)```js\n(.*?)```").FindAllSubmatch(page, -1)
 	if len(examples) != 3 {
 		t.Fatalf("%d examples in docs/sdk.md", len(examples))
 	}
@@ -90,7 +87,7 @@ func TestSDKExampleForNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		os.WriteFile(filepath.Join(folder, "app.js"), examples[1][1], 0o600),
+		os.WriteFile(filepath.Join(folder, "app.js"), []byte(examples[1]), 0o600),
 		os.WriteFile(filepath.Join(folder, "package.json"), []byte(`{"type": "module"}`), 0o600),
 		os.MkdirAll(installed, 0o700),
 		os.Symlink(sdk, filepath.Join(installed, "client")),
@@ -99,8 +96,7 @@ func TestSDKExampleForNode(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=100ms")
-	base := "http://" + hub.address(t)
+	_, base := serve(t, "--drain=100ms")
 	app := startNode(t, folder, []string{"HUB_URL=" + base, "TOKEN=" + openSession(t, base, "alice")}, "app.js")
 	app.await(t, "live")
 	status, answer := call(t, http.DefaultClient, http.MethodPost, base+"/v1/admin/users/alice/messages",

@@ -120,19 +120,11 @@ func TestSecondHubOnTheFileIsRefused(t *testing.T) {
 
 func TestServeOnAFile(t *testing.T) {
 	t.Parallel()
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--log-level=debug")
-	base := "http://" + hub.address(t)
-	awaitStatus(t, base+"/readyz", http.StatusOK)
-
+	hub, base := serve(t, "--log-level=debug")
 	old := openSession(t, base, "alice")
 	socket, _ := connect(t, base, old)
 	replacement := openSession(t, base, "alice")
-	if notice := receive(t, socket); notice["type"] != "session.revoked" || notice["reason"] != "superseded" {
-		t.Errorf("the old device is told %v", notice)
-	}
-	if code := closeCode(t, socket); code != 4001 {
-		t.Errorf("close code %d, want 4001", code)
-	}
+	wantSuperseded(t, socket)
 	if code, said := runRefused(t, "healthcheck", base+"/healthz"); code != exitOK {
 		t.Errorf("healthcheck: exit code %d: %s", code, said)
 	}
@@ -145,8 +137,7 @@ func TestServeOnAFile(t *testing.T) {
 
 func TestHealthcheckFails(t *testing.T) {
 	t.Parallel()
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
-	base := "http://" + hub.address(t)
+	_, base := serve(t)
 	for _, url := range []string{base + "/no/such/page", "http://127.0.0.1:1/healthz", "::"} {
 		if code, said := runRefused(t, "healthcheck", url); code != exitFailed {
 			t.Errorf("%s: exit code %d: %s", url, code, said)
@@ -167,9 +158,7 @@ func sockets(t *testing.T, base string, n int) []*websocket.Conn {
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=3s")
-	base := "http://" + hub.address(t)
-	awaitStatus(t, base+"/readyz", http.StatusOK)
+	hub, base := serve(t, "--drain=3s")
 	// The sockets leave one by one: with so many, the hub is still there when the first is told.
 	all := sockets(t, base, 16)
 	if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
@@ -202,8 +191,7 @@ func TestDrain(t *testing.T) {
 
 func TestSecondSignalQuitsAtOnce(t *testing.T) {
 	t.Parallel()
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey, "--drain=10m")
-	base := "http://" + hub.address(t)
+	hub, base := serve(t, "--drain=10m")
 	sockets(t, base, 16)
 	if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +11,8 @@ import (
 // TestSlowHandshakes shows that clients which never finish asking are cut off, and keep nobody waiting meanwhile.
 func TestSlowHandshakes(t *testing.T) {
 	t.Parallel()
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--api-key="+testKey)
+	hub, base := serve(t)
 	address := hub.address(t)
-	base := "http://" + address
-	awaitStatus(t, base+"/readyz", http.StatusOK)
 	ws, _ := connect(t, base, openSession(t, base, "alice"))
 
 	start := time.Now()

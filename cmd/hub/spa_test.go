@@ -281,17 +281,9 @@ func TestExample(t *testing.T) {
 	// Nobody gets past the gate by a header, and the operator's API is not for browsers.
 	for path, want := range map[string]int{"/api/notes": http.StatusUnauthorized, "/v1/admin/stats": http.StatusNotFound,
 		"/metrics": http.StatusNotFound, "/backend.mjs": http.StatusNotFound} {
-		req, err := http.NewRequestWithContext(within(t), http.MethodGet, front+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		req := newRequest(t, http.MethodGet, front+path, "")
 		req.Header.Set("X-Session-User", "alice")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want {
+		if resp, _ := send(t, http.DefaultClient, req); resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
 		}
 	}
