@@ -3,24 +3,14 @@ package web
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/sessionhub/sessionhub/auth"
 )
 
-// over reports whether the stream has ended.
-func (h *heard) over() bool {
-	synctest.Wait()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ended
-}
-
 // TestStreamEndsWithTheOperatorsCookie keeps a stream open for longer than its operator is signed in.
 func TestStreamEndsWithTheOperatorsCookie(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		keys, err := auth.NewAPIKeys(clockKey)
 		if err != nil {
 			t.Fatal(err)
@@ -29,17 +19,14 @@ func TestStreamEndsWithTheOperatorsCookie(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn := s.askWith("/v1/admin/events/stream", "Cookie: hub_admin="+cookie)
-		defer conn.Close()
-		h := s.listen(conn)
+		h := s.listen(s.askWith("/v1/admin/events/stream", "Cookie: hub_admin="+cookie))
 		time.Sleep(time.Until(until) - time.Millisecond)
-		if text := h.since(); !strings.HasSuffix(text, ": still here\n\n") || h.over() {
+		if text := h.since(); !strings.HasSuffix(text, ": still here\n\n") || h.isOver() {
 			t.Errorf("before its time: over after %q", text)
 		}
 		time.Sleep(2 * time.Millisecond)
-		if !h.over() {
+		if !h.isOver() {
 			t.Error("the stream goes on")
 		}
-		s.close()
 	})
 }

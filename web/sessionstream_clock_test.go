@@ -3,7 +3,6 @@ package web
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,19 +46,17 @@ func (l *memoryLog) end(live session.Session) {
 }
 
 // follow gives alice a session, which follows the sessions of its user and has heard the first word.
-func (s *clockSite) follow() (live session.Session, conn net.Conn, h *heard) {
+func (s *clockSite) follow() (live session.Session, h *heard) {
 	live, token := s.signIn("alice")
-	conn = s.ask("/v1/sessions/stream", token)
-	h = s.listen(conn)
+	h = s.listen(s.ask("/v1/sessions/stream", token))
 	h.since()
-	return live, conn, h
+	return live, h
 }
 
 const changed = "event: changed\ndata: {}\n\n"
 
 func TestSessionStreamIsCalm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		_, token := s.signIn("alice")
 		conn := s.ask("/v1/sessions/stream", token)
 		h := s.listen(conn)
@@ -103,15 +100,13 @@ func TestSessionStreamIsCalm(t *testing.T) {
 		if reads := s.log.readsSince(); reads > 0 {
 			t.Errorf("the log is read %d times for nobody", reads)
 		}
-		s.close()
 	})
 }
 
 // TestSessionStreamLooksForItself has a session end without an event, while the store is away for a while.
 func TestSessionStreamLooksForItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
-		live, conn, h := s.follow()
+	inBubble(t, func(t *testing.T, s *clockSite) {
+		live, h := s.follow()
 		s.log.set(true)
 		s.log.end(live)
 		time.Sleep(3 * lookEvery / 2)
@@ -127,33 +122,26 @@ func TestSessionStreamLooksForItself(t *testing.T) {
 		if !h.isOver() {
 			t.Error("the stream goes on")
 		}
-		conn.Close()
-		s.close()
 	})
 }
 
 // TestSessionStreamOfASessionThatEndsMeanwhile has it end when it was seen to live and nobody listens for it yet.
 func TestSessionStreamOfASessionThatEndsMeanwhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		live, token := s.signIn("alice")
 		live.Ended = &session.Ending{Reason: session.EndedByAdmin, At: time.Now()}
 		s.log.ends = func() { s.log.live = session.Account{User: "alice", Ended: []session.Session{live}} }
-		conn := s.ask("/v1/sessions/stream", token)
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		answer, err := http.ReadResponse(bufio.NewReader(s.ask("/v1/sessions/stream", token)), nil)
 		if err != nil || answer.StatusCode != http.StatusUnauthorized {
 			t.Fatalf("answered %+v, %v", answer, err)
 		}
-		conn.Close()
-		s.close()
 	})
 }
 
 // TestSessionStreamOfABusyUserLooksForItself has changes so often that the stream is never quiet.
 func TestSessionStreamOfABusyUserLooksForItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
-		live, conn, h := s.follow()
+	inBubble(t, func(t *testing.T, s *clockSite) {
+		live, h := s.follow()
 		s.log.end(live)
 		for range 3 * lookEvery / keepAliveEvery {
 			s.log.happen("alice", 1)
@@ -162,22 +150,16 @@ func TestSessionStreamOfABusyUserLooksForItself(t *testing.T) {
 		if text := h.since(); !strings.Contains(text, "event: ended\n") || !h.isOver() {
 			t.Errorf("a minute after the session's end: %q", text)
 		}
-		conn.Close()
-		s.close()
 	})
 }
 
 // TestSessionStreamsShareTheirReading counts how often the log is read for many users, of whom one is told something.
 func TestSessionStreamsShareTheirReading(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		var all []*heard
-		var conns []net.Conn
 		for i := range 20 {
 			_, token := s.signIn(fmt.Sprint("user ", i))
-			conn := s.ask("/v1/sessions/stream", token)
-			conns = append(conns, conn)
-			all = append(all, s.listen(conn))
+			all = append(all, s.listen(s.ask("/v1/sessions/stream", token)))
 			synctest.Wait()
 		}
 		time.Sleep(changedEvery)
@@ -192,9 +174,5 @@ func TestSessionStreamsShareTheirReading(t *testing.T) {
 				t.Errorf("user %d is told %d times", i, n)
 			}
 		}
-		for _, conn := range conns {
-			conn.Close()
-		}
-		s.close()
 	})
 }

@@ -121,6 +121,16 @@ type clockSite struct {
 	log      *memoryLog
 	listener *pipe
 	closed   chan struct{}
+	clients  []net.Conn
+}
+
+// inBubble runs a test at such a site.
+func inBubble(t *testing.T, test func(t *testing.T, s *clockSite)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newClockSite(t)
+		defer s.close()
+		test(t, s)
+	})
 }
 
 func newClockSite(t *testing.T) *clockSite {
@@ -143,8 +153,11 @@ func newClockSite(t *testing.T) *clockSite {
 	return s
 }
 
-// close lets the server end, once all clients have.
+// close has the clients leave, and lets the server end.
 func (s *clockSite) close() {
+	for _, client := range s.clients {
+		client.Close()
+	}
 	close(s.listener.conns)
 	<-s.closed
 	synctest.Wait()
@@ -163,6 +176,7 @@ func (s *clockSite) ask(path, secret string) net.Conn {
 // askWith sends a request with a header.
 func (s *clockSite) askWith(path, header string) net.Conn {
 	ours, theirs := net.Pipe()
+	s.clients = append(s.clients, theirs)
 	s.listener.conns <- ours
 	_, err := io.WriteString(theirs, "GET "+path+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n")
 	if err != nil {
@@ -240,10 +254,8 @@ func (h *heard) wantEvents(t *testing.T, from, to int) {
 }
 
 func TestStreamIsKeptAlive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
-		conn := s.stream("")
-		h := s.listen(conn)
+	inBubble(t, func(t *testing.T, s *clockSite) {
+		h := s.listen(s.stream(""))
 		if text := h.since(); !strings.HasPrefix(text, "retry: ") || !strings.HasSuffix(text, "\nid: 0\n\n") {
 			t.Errorf("it begins with %q", text)
 		}
@@ -265,15 +277,12 @@ func TestStreamIsKeptAlive(t *testing.T) {
 		if text := h.since(); text != "" {
 			t.Errorf("%q so soon after an event", text)
 		}
-		conn.Close()
-		s.close()
 	})
 }
 
 // TestStreamsShareTheirReading counts how often the log is read for none, one and many.
 func TestStreamsShareTheirReading(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		var conns []net.Conn
 		for _, n := range []int{0, 1, 10} {
 			for len(conns) < n {
@@ -296,17 +305,14 @@ func TestStreamsShareTheirReading(t *testing.T) {
 		if reads := s.log.readsSince(); reads > 0 {
 			t.Errorf("the log is read %d times for nobody", reads)
 		}
-		s.close()
 	})
 }
 
 // TestStreamsTakeBursts writes more at once than can wait for a stream.
 func TestStreamsTakeBursts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		s.log.add(3000)
-		late, live := s.stream("1"), s.stream("")
-		behind, ahead := s.listen(late), s.listen(live)
+		behind, ahead := s.listen(s.stream("1")), s.listen(s.stream(""))
 		behind.wantEvents(t, 1, 3000) // the place it began at, and all the rest
 		ahead.wantEvents(t, 3000, 3000)
 		for last := 3000; last < 30_000; last += 9000 {
@@ -315,20 +321,15 @@ func TestStreamsTakeBursts(t *testing.T) {
 			behind.wantEvents(t, last+1, last+9000)
 			ahead.wantEvents(t, last+1, last+9000)
 		}
-		late.Close()
-		live.Close()
-		s.close()
 	})
 }
 
 // TestStreamJoinsAFeedThatIsAhead has a stream that comes back read the log to its end, and the feed read what is
 // written after that, before the stream joins the feed.
 func TestStreamJoinsAFeedThatIsAhead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
+	inBubble(t, func(t *testing.T, s *clockSite) {
 		s.log.add(5)
-		first := s.stream("")
-		ahead := s.listen(first)
+		ahead := s.listen(s.stream(""))
 		ahead.wantEvents(t, 5, 5)
 		s.log.mu.Lock()
 		s.log.late = func() {
@@ -336,25 +337,19 @@ func TestStreamJoinsAFeedThatIsAhead(t *testing.T) {
 			time.Sleep(2 * feedEvery)
 		}
 		s.log.mu.Unlock()
-		second := s.stream("2")
-		behind := s.listen(second)
+		behind := s.listen(s.stream("2"))
 		time.Sleep(2 * feedEvery)
 		ahead.wantEvents(t, 6, 8)
 		behind.wantEvents(t, 2, 8)
 		s.log.add(1)
 		time.Sleep(feedEvery)
 		behind.wantEvents(t, 9, 9)
-		first.Close()
-		second.Close()
-		s.close()
 	})
 }
 
 func TestStreamWaitsForTheStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
-		conn := s.stream("")
-		h := s.listen(conn)
+	inBubble(t, func(t *testing.T, s *clockSite) {
+		h := s.listen(s.stream(""))
 		h.since()
 		s.log.set(true)
 		s.log.add(100)
@@ -365,17 +360,13 @@ func TestStreamWaitsForTheStore(t *testing.T) {
 		s.log.set(false)
 		time.Sleep(feedRetry)
 		h.wantEvents(t, 1, 100)
-		conn.Close()
-		s.close()
 	})
 }
 
 // TestSlowReaderIsCut has one client that reads nothing, one that does, and what the first finds when it comes back.
 func TestSlowReaderIsCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newClockSite(t)
-		slow, good := s.stream(""), s.stream("")
-		h := s.listen(good)
+	inBubble(t, func(t *testing.T, s *clockSite) {
+		slow, h := s.stream(""), s.listen(s.stream(""))
 		h.since()
 		time.Sleep(streamWrite - time.Millisecond) // its very first bytes are not taken
 		s.log.add(10)
@@ -386,11 +377,7 @@ func TestSlowReaderIsCut(t *testing.T) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 		slow.Close()
-		again := s.stream("0")
-		back := s.listen(again)
+		back := s.listen(s.stream("0"))
 		back.wantEvents(t, 0, 10)
-		again.Close()
-		good.Close()
-		s.close()
 	})
 }
