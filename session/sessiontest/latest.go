@@ -3,7 +3,6 @@ package sessiontest
 import (
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/sessionhub/sessionhub/session"
 )
@@ -96,29 +95,8 @@ func latestUneven(k *kit) {
 // latestFollowed looks at all that there is, again and again while others write, and then follows from each look.
 func latestFollowed(k *kit) {
 	const writers, each, all = 8, 40, 1000
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := range each {
-				user := fmt.Sprintf("user %d of %d", i%5, w)
-				event := session.Event{Type: session.LoginFailed, User: user, By: &session.Actor{IP: fmt.Sprint(i)}}
-				if err := k.Store.Record(k.ctx, session.KeyOf(user), event); err != nil {
-					k.Error(err)
-				}
-			}
-		})
-	}
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
 	var looks []session.Page
-	for last := false; !last; {
-		select {
-		case <-done:
-			last = true // and then once more
-		default:
-		}
-		looks = append(looks, k.latest("", all))
-	}
+	k.whileWriting(writers, each, func() { looks = append(looks, k.latest("", all)) })
 	for i := 0; i < len(looks); i += 1 + len(looks)/20 { // some twenty of them
 		look := looks[i]
 		later, _ := k.eventsAfter(look.Next, 50)

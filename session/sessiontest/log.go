@@ -159,9 +159,9 @@ func (k *kit) passAll(at string, all []session.Event) string {
 	return at
 }
 
-// logFollowed lets a reader go from cursor to cursor, and another from the beginning by passing what the first reads.
-func logFollowed(k *kit) {
-	const writers, each = 8, 60
+// whileWriting lets several writers record so many events each, and looks again and again meanwhile, and once more after
+// that.
+func (k *kit) whileWriting(writers, each int, look func()) {
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -176,14 +176,22 @@ func logFollowed(k *kit) {
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
-	var read []session.Event
-	at, passed := "", ""
 	for last := false; !last; {
 		select {
 		case <-done:
 			last = true // and then once more
 		default:
 		}
+		look()
+	}
+}
+
+// logFollowed lets a reader go from cursor to cursor, and another from the beginning by passing what the first reads.
+func logFollowed(k *kit) {
+	const writers, each = 8, 60
+	var read []session.Event
+	at, passed := "", ""
+	k.whileWriting(writers, each, func() {
 		events, next := k.eventsAfter(at, 50)
 		for _, e := range events {
 			var news bool
@@ -193,7 +201,7 @@ func logFollowed(k *kit) {
 			}
 		}
 		read, at = append(read, events...), next
-	}
+	})
 	k.wantOnce("followed", read, writers*each)
 	for _, end := range []string{at, passed} {
 		rest, _ := k.eventsAfter(end, 50)
