@@ -18,7 +18,6 @@ const SILENT = "The hub has not confirmed that. Please try again in a moment.";
 
 /** @type {ReturnType<typeof connect> | undefined} */ let connection;
 let joined = ""; // the session that it is of
-let leaving = false; // on the user's own wish
 /** @type {Map<string, Session>} */ let known = new Map();
 /** @type {(() => void) | undefined} */ let unfollow;
 /** Those that this page has ended itself, so that it does not tell of them twice. @type {Set<string>} */
@@ -158,12 +157,10 @@ function askOthers(others) {
 
 /** Signs out here, on the user's own wish. @returns {Promise<string | void>} */
 async function leave() {
-  leaving = true;
   try {
     await connection?.logout();
     location.assign(SIGN_IN);
   } catch {
-    leaving = false;
     return SILENT;
   }
 }
@@ -180,7 +177,7 @@ function join(id) {
 
 /** The session that looks is over. @param {Pick<Notice, "message"> & Partial<Notice>} ending */
 function over(ending) {
-  if (leaving) return;
+  if (connection?.leaving) return; // on the user's own wish
   unfollow?.();
   unfollow = undefined;
   clearTimeout(retry);

@@ -6,7 +6,7 @@ const AGAIN = 30_000; // ms until a stream that was refused is tried again
 
 /**
  * Calls `look` at once, when the list has changed, and every few seconds, while the page can be seen.
- * @param {(why: "changed" | "poll") => void} look
+ * @param {() => void} look
  * @returns {() => void} ends it
  */
 export function follow(look) {
@@ -14,10 +14,10 @@ export function follow(look) {
   let refused = 0; // when the stream was; it comes back by itself from all else
   const listen = () => {
     stream = new EventSource("/v1/sessions/stream");
-    stream.addEventListener("changed", () => look("changed"));
+    stream.addEventListener("changed", look);
     stream.addEventListener("ended", () => {
       stream?.close();
-      look("changed"); // the answer says why
+      look(); // the answer says why
     });
     stream.addEventListener("error", () => {
       if (stream?.readyState === EventSource.CLOSED) refused = Date.now();
@@ -29,12 +29,12 @@ export function follow(look) {
   };
   const wake = () => {
     if (document.hidden) return rest(); // a browser has few connections, and other tabs
-    look("poll");
+    look();
     if (!stream) listen();
   };
   const tick = setInterval(() => {
     if (document.hidden) return;
-    look("poll");
+    look();
     if (stream?.readyState === EventSource.CLOSED && Date.now() - refused > AGAIN) listen();
   }, POLL);
   document.addEventListener("visibilitychange", wake);
