@@ -17,4 +17,8 @@ test("the time is the hub's from its first answer on", async (t) => {
   await requests[0].answer(200, { instances: [{ ...counters, id: "one", started_at: at, beat_at: at }] });
   t.mock.timers.tick(1000);
   assert.equal(metrics.now, 500_001_000);
+  // Its store is away: it says the same again, and the time goes on.
+  t.mock.timers.tick(8000);
+  await requests[0].answer(200, { instances: [{ ...counters, id: "one", started_at: at, beat_at: at }] });
+  assert.equal(metrics.now, 500_009_000);
 });

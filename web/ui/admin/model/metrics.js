@@ -28,6 +28,8 @@ export class Metrics {
   #changed;
   /** How far the hub's clock is ahead of the one here, in ms. */
   #ahead = 0;
+  /** The latest beat that was heard of, in hub time. */
+  #beat = 0;
   /** @type {Instance[]} */
   #living = [];
   /** The last that the hub remembered, until the instances are known. @type {Point | undefined} */
@@ -120,7 +122,10 @@ export class Metrics {
       ...gone.map((i) => ({ ...i, goneSince: i.goneSince ?? next.at, left: i.left ?? i.state === "draining" })),
     ];
     this.heardAt = Date.now();
-    if (instances.length) this.#ahead = lastBeat(instances) - this.heardAt;
+    // While the store is away the hub knows of no later beats: time goes on, and what is old gets late.
+    const beat = lastBeat(instances);
+    if (beat > this.#beat) this.#ahead = beat - this.heardAt;
+    this.#beat = Math.max(this.#beat, beat);
     this.#changed();
   }
 }

@@ -17,8 +17,9 @@ import { NoAnswer } from "./link.js";
  */
 /** @typedef {{ session: Session, delivery: "sent" | "offline" }} Ended */
 
-/** How often it is looked at who is connected, and how soon after an event, in ms. */
+/** How often it is looked at who is connected, how soon after no answer, and how soon after an event, in ms. */
 const EVERY = 10_000;
+const RETRY = 3_000;
 const SOON = 150;
 
 /** Follows a user. */
@@ -108,17 +109,19 @@ export class Person {
     this.#timer = undefined;
     if (this.#asking) return this.refresh(SOON); // one at a time, so that what is shown gets no older
     this.#asking = true;
+    let next = RETRY;
     try {
       const [list, limits] = await Promise.all([
         this.#link.ask(this, "GET", `${this.#path}/sessions?ended=true`),
         this.#link.ask(this, "GET", `${this.#path}/limit`),
       ]);
       if (this.#open) this.#take(list, limits);
+      next = EVERY;
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
     } finally {
       this.#asking = false;
-      if (this.#open && !document.hidden) this.refresh(EVERY);
+      if (this.#open && !document.hidden) this.refresh(next);
     }
   }
 

@@ -69,17 +69,17 @@ export class Chart {
       pointerleave: () => document.activeElement !== this.#plot && this.#pick(undefined) });
     this.#plot.append(this.#drawing);
     this.#table = h("details", { toggle: () => this.#tabulate() },
-      h("summary", {}, "As a table"),
+      h("summary", {}, "Table"),
       h("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: `${kind.title}, as a table` },
         h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"),
           ...kind.series.map((name) => h("th", { scope: "col" }, name)))), this.#rows)));
     /** The chart. */
     this.element = h("section", { class: `chart ${kind.shape}${kind.wide ? " wide" : ""}` },
-      h("div", { class: "chart-head" }, h("h3", {}, kind.title), this.#readout),
+      h("h3", {}, kind.title),
       kind.series.length > 1 && h("ul", { class: "legend", ariaLabel: "Lines" },
         ...kind.series.map((name, i) => h("li", { class: `series-${i}` }, name))),
       h("p", { class: "now" }, this.#value, " ", this.#unit),
-      this.#plot, this.#table);
+      this.#plot, this.#readout, this.#table);
     new ResizeObserver(() => {
       this.#width = this.#plot.clientWidth;
       this.#draw();

@@ -21,7 +21,7 @@ let forms = 0;
 export function askToEnd(person, session, done) {
   const id = `ending-${++forms}`;
   const count = session ? 1 : person.sessions.length;
-  const left = h("small", { id: `${id}-left` }, `Up to ${MESSAGE} bytes; without it the hub uses its own words.`);
+  const left = h("small", { id: `${id}-left` }, `Up to ${MESSAGE} bytes. Without it the person reads: “An administrator ended this session.”`);
   const message = h("textarea", { id, rows: 2, maxLength: MESSAGE, input: () => (left.textContent = room(message.value)) });
   message.setAttribute("aria-describedby", left.id);
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
@@ -55,12 +55,13 @@ export function askToEnd(person, session, done) {
  */
 function question({ sessions }, session) {
   const connected = sessions.filter((s) => s.connections > 0).length;
-  if (session) {
-    const told = session.connections > 0 ? "It is told at once." : "It is not connected: it finds out when it comes back.";
-    return ["Ends the session on ", h("bdi", {}, deviceName(session)), `. ${told}`];
+  const one = session ?? (sessions.length === 1 ? sessions[0] : undefined);
+  if (one) {
+    const told = one.connections > 0 ? "It is told at once." : "It is not connected: it finds out when it comes back.";
+    return ["Ends the session on ", h("bdi", {}, deviceName(one)), `. ${told}`];
   }
-  const all = sessions.length === 1 ? "Ends the one live session" : `Ends all ${sessions.length.toLocaleString()} live sessions`;
-  return [`${all} of this user; ${connected.toLocaleString()} of them connected and told at once.`];
+  return [`Ends all ${sessions.length.toLocaleString()} live sessions of this user; ${connected.toLocaleString()} of them ` +
+    "connected and told at once, the others when they come back."];
 }
 
 /** @param {string} message */

@@ -5,7 +5,7 @@ import { h } from "../../lib/dom.js";
 import { Feed, MOST, TYPES } from "../model/feed.js";
 import { NoAnswer } from "../model/link.js";
 import { Details } from "./details.js";
-import { briefly, device, eventFacts, foreign, userLink, what } from "./facts.js";
+import { briefly, device, eventFacts, exactly, foreign, userLink, what } from "./facts.js";
 import { ALL_REASONS, counted, happened, reasonWords, typeWords } from "./phrases.js";
 import { Rows } from "./rows.js";
 
@@ -128,7 +128,7 @@ export class Events {
   #until = h("input", { id: "events-until", type: "datetime-local", change: () => this.#soon() });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typing;
-  #clear = h("button", { type: "button", hidden: true, click: () => this.#clearFilters() }, "Clear filters");
+  #clear = h("button", { type: "button", class: "clear", hidden: true, click: () => this.#clearFilters() }, "Clear filters");
   #pause = h("button", { type: "button", class: "pause", click: () => this.#toggle() }, "Pause");
   #news = h("button", { type: "button", class: "news", hidden: true, click: () => this.#release() });
   #state = h("p", { class: "feed-state" });
@@ -150,8 +150,8 @@ export class Events {
     element.replaceChildren(
       h("div", { class: "filters", role: "group", ariaLabel: "Filter the events" }, field("Event", this.#type),
         field("Reason", this.#reason), field("User", this.#user), field("Since", this.#since),
-        field("Until", this.#until), this.#clear),
-      h("div", { class: "feed-bar" }, this.#state, this.#news, this.#pause),
+        field("Until", this.#until)),
+      h("div", { class: "feed-bar" }, this.#state, this.#news, this.#clear, this.#pause),
       this.#list.element, this.#older);
     this.#feed = this.#open();
   }
@@ -231,7 +231,7 @@ export class Events {
   #draw() {
     const shown = this.#held ?? this.#feed.events;
     this.#list.show(shown, noneWords(this.#feed, this.#clear.hidden ? "Nothing has happened yet: events are shown here as they come."
-      : "No event is like that."));
+      : "No event matches the filters."));
     this.#news.hidden = this.#waiting === 0;
     this.#news.textContent = `${this.#waiting.toLocaleString()} new`;
     this.#older.hidden = !this.#feed.older || this.#feed.events.length >= MOST;
@@ -244,7 +244,7 @@ export class Events {
     const { state, events, trimmed, refused } = this.#feed;
     if (refused) return plain(refused, 200);
     if (state === "loading") return shown ? `Loading… ${counted(shown, "event")}` : "Loading…";
-    if (state === "past") return `${counted(shown, "event")} until then`;
+    if (state === "past") return `Not live · ${counted(shown, "event")} until ${exactly(this.#until.value)}`;
     const live = this.#paused ? "Paused" : { live: "Live", waiting: "Reconnecting" }[state];
     const full = events.length >= MOST ? `, the newest ${MOST.toLocaleString()} are kept here` : "";
     return `${live} · ${counted(shown, "event")}${full}${trimmed ? " · older ones are no longer kept" : ""}`;
