@@ -23,9 +23,7 @@ const (
 	pongWithin = 8 * time.Second
 	// messageWithin is how long a message may take from its first byte to its last.
 	messageWithin = 10 * time.Second
-	// ackWithin is how long a connection stays after its notice, for the client to acknowledge it, and closeWithin
-	// how long after its close frame, for the client to send its own.
-	ackWithin   = time.Second
+	// closeWithin is how long a connection stays after its close frame, for the client to send its own.
 	closeWithin = 5 * time.Second
 )
 
@@ -130,7 +128,7 @@ func (c *Conn) dismiss(bye *farewell) {
 	}
 	c.hub.count.told.Add(1)
 	c.hub.timeNotice(bye, &c.hub.count.toldIn)
-	c.setAlarmLocked(c.hub.wheel.now() + ackWithin)
+	c.setAlarmLocked(c.hub.wheel.now() + c.hub.ackWithin)
 }
 
 // closeLocked sends the close frame. Whoever reads goes on until the client's own.

@@ -39,6 +39,8 @@ type Options struct {
 	MaxConnections int
 	// MaxConnectionsPerSession is the most connections of one session here; 0 is 20.
 	MaxConnectionsPerSession int
+	// AckWithin is how long a connection stays after its notice, for the client to acknowledge it; 0 is a second.
+	AckWithin time.Duration
 	// Logger is where the hub reports what an operator should know; the default is slog.Default.
 	Logger *slog.Logger
 }
@@ -46,24 +48,25 @@ type Options struct {
 // Hub is the live sockets of one instance. It may be used concurrently.
 type Hub struct {
 	// Static after New.
-	reg      *session.Registry
-	courier  session.Courier
-	inbox    pubsub.Inbox
-	instance string
-	version  string
-	started  time.Time
-	max      int
-	maxEach  int
-	log      *slog.Logger
-	wheel    *wheel
-	looks    chan struct{} // bounds how many sessions are looked up at a time
-	wakeUp   chan struct{} // there is something to flush at once
-	check    chan struct{} // notices may be missing
-	leased   chan struct{} // closed at the first beat
-	leaving  chan struct{} // closed when draining begins
-	lanes    [session.Shards]lane
-	passed   recall // owned by the goroutine that delivers
-	load     load   // owned by keepLease
+	reg       *session.Registry
+	courier   session.Courier
+	inbox     pubsub.Inbox
+	instance  string
+	version   string
+	started   time.Time
+	max       int
+	maxEach   int
+	ackWithin time.Duration
+	log       *slog.Logger
+	wheel     *wheel
+	looks     chan struct{} // bounds how many sessions are looked up at a time
+	wakeUp    chan struct{} // there is something to flush at once
+	check     chan struct{} // notices may be missing
+	leased    chan struct{} // closed at the first beat
+	leaving   chan struct{} // closed when draining begins
+	lanes     [session.Shards]lane
+	passed    recall // owned by the goroutine that delivers
+	load      load   // owned by keepLease
 
 	mu       sync.Mutex
 	seats    map[place]*seat         // guarded by mu
@@ -95,7 +98,7 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 	h := &Hub{
 		reg: reg, courier: courier, inbox: inbox,
 		instance: o.Instance, version: o.Version, started: time.Now().UTC(),
-		max: o.MaxConnections, maxEach: o.MaxConnectionsPerSession, log: o.Logger,
+		max: o.MaxConnections, maxEach: o.MaxConnectionsPerSession, ackWithin: o.AckWithin, log: o.Logger,
 		wheel:    newWheel(),
 		looks:    make(chan struct{}, 64),
 		wakeUp:   make(chan struct{}, 1),
@@ -114,6 +117,9 @@ func New(reg *session.Registry, courier session.Courier, inbox pubsub.Inbox, o O
 	}
 	if h.maxEach == 0 {
 		h.maxEach = 20
+	}
+	if h.ackWithin == 0 {
+		h.ackWithin = time.Second
 	}
 	if h.log == nil {
 		h.log = slog.Default()

@@ -70,6 +70,21 @@ func TestAckClosesAtOnceAndLeavesAReceipt(t *testing.T) {
 	})
 }
 
+// A client that does not acknowledge its notice is closed when it has had the time to.
+func TestCloseFollowsWithoutAnAck(t *testing.T) {
+	for within, want := range map[time.Duration]time.Duration{0: time.Second, time.Minute: time.Minute} {
+		inBubble(t, hub.Options{AckWithin: within}, func(t *testing.T, s *site) {
+			old := s.connected(s.login("alice", "laptop"))
+			s.login("alice", "phone")
+			old.next()
+			took := since(func() { old.closedWith(hub.CodeRevoked, "superseded") })
+			if took < want || took > want+time.Second {
+				t.Errorf("closed %s after the notice, want %s", took, want)
+			}
+		})
+	}
+}
+
 func TestUnknownSessionsAreUpgradedToldAndClosed(t *testing.T) {
 	inBubble(t, hub.Options{}, func(t *testing.T, s *site) {
 		live := s.login("alice", "laptop")
