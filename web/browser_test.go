@@ -9,6 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/sessionhub/sessionhub/hub"
 	"github.com/sessionhub/sessionhub/session"
 	"github.com/sessionhub/sessionhub/web"
 )
@@ -86,11 +87,14 @@ const live = `#status[data-state="live"]`
 
 const signedOut = "You were signed out here"
 
+// unhurried is a hub that waits for the receipts of browsers on a busy machine.
+var unhurried = hub.Options{AckWithin: patience}
+
 func demo(o *web.Options) { o.DemoUsers = []string{"alice", "bob"} }
 
 func TestPageIsToldAtOnceAndStaysOut(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, demo)
+	s := newSiteOn(t, unhurried, demo)
 	open := browser(t, s)
 	first := open()
 	first.use("alice")
@@ -165,10 +169,17 @@ func TestPageAsks(t *testing.T) {
 
 func TestPageWarnsOfIdleness(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, demo, func(o *web.Options) { o.Rule.IdleTimeout = 20 * time.Second })
+	s := newSite(t, demo)
 	w := browser(t, s)()
 	w.use("alice")
+	w.see(live, "before-the-warning")
+	// Half an hour later it comes back, with half a minute left.
+	w.do(chromedp.Navigate("about:blank"))
+	s.connections("alice", 0)
+	s.faults.ahead.Store(int64(29*time.Minute + 30*time.Second))
+	w.do(chromedp.Navigate(s.server.URL))
 	w.says("Are you still there?")
+	s.faults.ahead.Store(0)
 	w.choose("Stay signed in")
 	w.saysNothing()
 	w.until(`$("[role=status]").textContent === "You stay signed in."`)

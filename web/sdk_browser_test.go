@@ -96,7 +96,7 @@ func (s *site) receipt(user string) (list *reply) {
 
 func TestSDKSharesOneSocketAmongTabs(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withSDK)
+	s := newSiteOn(t, unhurried, withSDK)
 	token, _ := s.open("alice")
 	options := fmt.Sprintf(`{token: %q}`, token)
 	leader := browser(t, s)()

@@ -86,10 +86,20 @@ func TestFormIsSentOnce(t *testing.T) {
 	}
 }
 
+// fedUp is a counter that has had enough of wrong passwords when the test says so, and once.
+type fedUp struct{ now atomic.Bool }
+
+func (f *fedUp) Begin(context.Context, time.Duration, []auth.Quota) (func(bool), error) {
+	if f.now.Swap(false) {
+		return nil, &auth.ThrottledError{RetryAfter: 9 * time.Second}
+	}
+	return func(bool) {}, nil
+}
+
 func TestFormSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	throttle := auth.NewThrottle(auth.Limits{PerPair: 2, Window: 4 * time.Second}, nil)
-	s := newSite(t, func(o *web.Options) { o.Throttle = throttle })
+	counter := new(fedUp)
+	s := newSite(t, func(o *web.Options) { o.Throttle = auth.NewThrottle(auth.Limits{}, counter) })
 	w := browser(t, s)()
 	w.signInBy("alice", "wrong")
 	w.shows("#problem", "Wrong user name or password.")
@@ -97,6 +107,7 @@ func TestFormSaysWhatToDo(t *testing.T) {
 	w.see("#problem", "wrong")
 	w.do(chromedp.SendKeys("#password", "wrong again\r"))
 	w.until(`!submit.ariaBusy && password.ariaInvalid === "true" && password.value === "wrong again"`)
+	counter.now.Store(true)
 	w.do(chromedp.SendKeys("#password", "\r"))
 	w.shows("#problem", "There were too many wrong passwords. Please wait")
 	w.shows("#submit", "Try again in 0:0")
@@ -105,6 +116,7 @@ func TestFormSaysWhatToDo(t *testing.T) {
 	w.do(chromedp.SendKeys("#username", "x"))
 	w.shows("#submit", "Sign in")
 	w.until(`problem.hidden`)
+	counter.now.Store(true)
 	w.signInBy("alice", "wrong")
 	w.shows("#submit", "Try again in 0:0")
 	w.shows("#submit", "Sign in")

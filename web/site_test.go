@@ -81,6 +81,7 @@ type faults struct {
 	away  chan struct{} // closed: the store does not answer
 	gone  atomic.Bool   // the same, for as long as it is set
 	calls atomic.Int64  // round trips for clients
+	ahead atomic.Int64  // how far the clock that it shows runs ahead
 }
 
 func (f *faults) err() error {
@@ -96,11 +97,17 @@ func (f *faults) err() error {
 	}
 }
 
+// shown is a snapshot with the time that it is to be.
+func (f *faults) shown(snap session.Snapshot, err error) (session.Snapshot, error) {
+	snap.Now = snap.Now.Add(time.Duration(f.ahead.Load()))
+	return snap, err
+}
+
 func (f *faults) Load(ctx context.Context, key session.Key) (session.Snapshot, error) {
 	if err := f.err(); err != nil {
 		return session.Snapshot{}, err
 	}
-	return f.Store.Load(ctx, key)
+	return f.shown(f.Store.Load(ctx, key))
 }
 
 func (f *faults) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
@@ -114,7 +121,7 @@ func (f *faults) Attach(ctx context.Context, key session.Key, route session.Rout
 	if err := f.err(); err != nil {
 		return session.Snapshot{}, err
 	}
-	return f.Store.Attach(ctx, key, route)
+	return f.shown(f.Store.Attach(ctx, key, route))
 }
 
 func (f *faults) Push(ctx context.Context, key session.Key, push session.Push) (session.Snapshot, error) {

@@ -37,7 +37,7 @@ func startNode(t *testing.T, folder string, env []string, args ...string) *proce
 func TestSDKSpeaksTheProtocol(t *testing.T) {
 	t.Parallel()
 	_, base := serve(t, "--drain=100ms")
-	_, hasty := serve(t, "--drain=100ms", "--idle-timeout=4s")
+	_, hasty := serve(t, "--drain=100ms", "--idle-timeout=12s")
 	tests := startNode(t, sdkTests, []string{"HUB_URL=" + base, "HUB_IDLE_URL=" + hasty}, "--test", "protocol.js")
 	if code := tests.exitCode(t); code != 0 {
 		t.Errorf("exit code %d", code)

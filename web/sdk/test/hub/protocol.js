@@ -119,7 +119,7 @@ test("ended by an administrator, with a message", { timeout: 30_000 }, async () 
   assert.equal((await next("ended")).reason, "ended_by_admin");
 });
 
-test("a session that runs out: warned, renewed by activity, and ended at last", { timeout: 30_000 }, async () => {
+test("a session that runs out: warned, renewed by activity, and ended at last", { timeout: 120_000 }, async () => {
   const { token } = await signIn("erin", idleURL);
   const { hub, next } = open(token, { url: idleURL });
   await next("live");
