@@ -75,7 +75,7 @@ func (r *Registry) Restrict(ctx context.Context, user string, own Limits, standa
 	}
 	own.LimitByKind = maps.Clone(own.LimitByKind)
 	var gone []Session
-	told, err := r.update(ctx, KeyOf(user), func(snap Snapshot) decision {
+	sent, err := r.update(ctx, KeyOf(user), func(snap Snapshot) decision {
 		changed := !snap.Account.Limits.Equal(own)
 		var a Account
 		var expired []Session
@@ -86,7 +86,7 @@ func (r *Registry) Restrict(ctx context.Context, user string, own Limits, standa
 	if err != nil {
 		return nil, err
 	}
-	return connected(user, gone, told), nil
+	return endedOf(user, gone, sent), nil
 }
 
 // Foresee returns what Restrict would end if it came at this moment, and changes nothing: one round trip.
@@ -99,14 +99,9 @@ func (r *Registry) Foresee(ctx context.Context, user string, own Limits, standar
 		return nil, err
 	}
 	_, _, gone := snap.Account.Restrict(own, standard, Ending{Reason: EndedByAdmin}, snap.Now)
-	return connected(user, gone, snap.Routes), nil
-}
-
-// connected returns the sessions of a user that have ended, each with whether it has a route.
-func connected(user string, gone []Session, routes Routes) []Ended {
-	ended := make([]Ended, len(gone))
-	for i, s := range gone {
-		ended[i] = Ended{User: user, Session: s, Connected: routes.Connections(s.ID) > 0}
+	var connected []ID
+	for _, route := range snap.Routes {
+		connected = append(connected, route.Session)
 	}
-	return ended
+	return endedOf(user, gone, connected), nil
 }

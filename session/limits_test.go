@@ -201,7 +201,7 @@ func TestRegistryRestricts(t *testing.T) {
 			t.Fatalf("%d ended, want %v", len(ended), want)
 		}
 		for i, e := range ended {
-			if e.Session.ID != want[i] || e.User != "alice" || e.Connected != (e.Session.ID == first.ID) {
+			if e.Session.ID != want[i] || e.User != "alice" || e.Session.Ended.Sent() != (e.Session.ID == first.ID) {
 				t.Errorf("ended %+v, want %s", e, want[i])
 			}
 		}

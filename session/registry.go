@@ -59,7 +59,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 	var out Outcome
 	var now time.Time
 	key := KeyOf(req.User)
-	told, err := r.update(ctx, key, func(snap Snapshot) decision {
+	sent, err := r.update(ctx, key, func(snap Snapshot) decision {
 		var a Account
 		a, out = snap.Account.Admit(req, rule, snap.Now)
 		out.User, out.Routes, now = req.User, snap.Routes, snap.Now
@@ -68,7 +68,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 	if err != nil {
 		return Outcome{}, err
 	}
-	out.told(told)
+	out.deliver(sent)
 	if out.Verdict == Rejected {
 		event := Event{Type: LoginRejected, At: now, User: req.User, By: req.actor()}
 		if err := r.record(ctx, key, event); err != nil {
@@ -82,7 +82,7 @@ func (r *Registry) Login(ctx context.Context, req Request, rule Rule) (Outcome, 
 func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 	var out Outcome
 	open := false
-	told, err := r.update(ctx, choice.Credential.Key, func(snap Snapshot) decision {
+	sent, err := r.update(ctx, choice.Credential.Key, func(snap Snapshot) decision {
 		var a Account
 		if a, out, open = snap.Account.Choose(choice, snap.Now); !open {
 			return decision{}
@@ -96,15 +96,17 @@ func (r *Registry) Choose(ctx context.Context, choice Choice) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	out.told(told)
+	out.deliver(sent)
 	return out, r.confirm(ctx, out)
 }
 
-// told adds the routes that a commit has told. Where the login was not admitted, those of the sessions that stand
-// are wanted, which were read.
-func (out *Outcome) told(routes Routes) {
-	if out.Verdict == Admitted && !out.Repeated {
-		out.Routes = routes
+// deliver adds what a commit has found out. One that repeats another has ended nothing, and read what that one found.
+func (out *Outcome) deliver(sent []ID) {
+	if out.Repeated {
+		return
+	}
+	for i := range out.Ended {
+		out.Ended[i] = out.Ended[i].deliver(sent)
 	}
 }
 
@@ -177,11 +179,19 @@ func (r *Registry) Load(ctx context.Context, key Key) (Snapshot, error) {
 	return r.store.Load(ctx, key)
 }
 
-// Ended is a session that End has ended, and whether a connection of it was there to be told.
+// Ended is a session that End has ended. Its Delivery says whether a connection of it was there to be told.
 type Ended struct {
-	User      string
-	Session   Session
-	Connected bool
+	User    string
+	Session Session
+}
+
+// endedOf returns the sessions of a user that have ended, with their delivery.
+func endedOf(user string, gone []Session, sent []ID) []Ended {
+	ended := make([]Ended, len(gone))
+	for i, s := range gone {
+		ended[i] = Ended{User: user, Session: s.deliver(sent)}
+	}
+	return ended
 }
 
 // End ends those live sessions of an account for which the choice returns true, and returns them.
@@ -205,10 +215,12 @@ func (r *Registry) EndAs(ctx context.Context, cred Credential,
 }
 
 func (r *Registry) end(ctx context.Context, key Key,
-	choose func(Snapshot) (func(Session) bool, Ending, error)) (ended []Ended, err error) {
+	choose func(Snapshot) (func(Session) bool, Ending, error)) ([]Ended, error) {
+	var user string
+	var gone []Session
 	var refused error
-	told, err := r.update(ctx, key, func(snap Snapshot) decision {
-		ended = ended[:0]
+	sent, err := r.update(ctx, key, func(snap Snapshot) decision {
+		gone = nil
 		var which func(Session) bool
 		var why Ending
 		if which, why, refused = choose(snap); refused != nil {
@@ -221,16 +233,11 @@ func (r *Registry) end(ctx context.Context, key Key,
 				ids = append(ids, s.ID)
 			}
 		}
-		a, gone := a.End(ids, why, snap.Now)
-		for _, s := range gone {
-			ended = append(ended, Ended{User: a.User, Session: s})
-		}
+		user = a.User
+		a, gone = a.End(ids, why, snap.Now)
 		return decision{account: a, ended: append(expired, gone...)}
 	})
-	for i := range ended {
-		ended[i].Connected = told.Connections(ended[i].Session.ID) > 0
-	}
-	return ended, errors.Join(err, refused)
+	return endedOf(user, gone, sent), errors.Join(err, refused)
 }
 
 // Expire ends what is due in an account, and writes its next deadline.

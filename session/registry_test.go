@@ -199,7 +199,7 @@ func TestEndSessions(t *testing.T) {
 	must(t, err)
 	connected := make(map[session.ID]bool)
 	for _, e := range ended {
-		connected[e.Session.ID] = e.Connected
+		connected[e.Session.ID] = e.Session.Ended.Sent()
 	}
 	if len(ended) != 2 || !connected[a.ID] || connected[b.ID] {
 		t.Errorf("ended, and connected: %v; want %s connected and %s not", connected, a.ID, b.ID)

@@ -31,8 +31,8 @@ type Reported struct {
 	User string
 	// Session is the one that was reported. It has ended, by the report or before.
 	Session Session
-	// Ended says that the report ended it, and Connected that a connection of it was there to be told.
-	Ended, Connected bool
+	// Ended says that the report ended it.
+	Ended bool
 	// Repeated says that it had been reported before: nothing was written.
 	Repeated bool
 	// Standing are the user's other live sessions.
@@ -155,7 +155,7 @@ func (r *Registry) ReportFor(ctx context.Context, user string, id ID) (Reported,
 func (r *Registry) report(ctx context.Context, key Key, choose func(Snapshot) (ID, *Actor, error)) (Reported, error) {
 	var out Reported
 	var refused error
-	told, err := r.update(ctx, key, func(snap Snapshot) decision {
+	sent, err := r.update(ctx, key, func(snap Snapshot) decision {
 		var id ID
 		var by *Actor
 		if id, by, refused = choose(snap); refused != nil {
@@ -173,7 +173,9 @@ func (r *Registry) report(ctx context.Context, key Key, choose func(Snapshot) (I
 	if err := errors.Join(err, refused); err != nil {
 		return Reported{}, err
 	}
-	out.Connected = told.Connections(out.Session.ID) > 0
+	if out.Ended && !out.Repeated {
+		out.Session = out.Session.deliver(sent)
+	}
 	return out, nil
 }
 

@@ -195,6 +195,8 @@ type Ending struct {
 	// has ended it. See Registry.Report.
 	ReportedAt time.Time `json:"reported_at,omitzero" cbor:"6,keyasint,omitzero"`
 	ByReport   bool      `json:"by_report,omitzero" cbor:"7,keyasint,omitzero"`
+	// Delivery is whether the notice was sent. Store.Commit adds it: events are written before anybody knows.
+	Delivery NoticeDelivery `json:"delivery,omitempty" cbor:"8,keyasint,omitempty"`
 }
 
 // Actor is the login or the person that ended a session, as far as known.

@@ -41,11 +41,12 @@ type Store interface {
 	Recall(key Key) (Snapshot, bool)
 
 	// Commit makes a change, all of it or nothing: the account, its next deadline, its events, and a notice
-	// to each instance with a route to a session that ended; it returns these routes, in a snapshot without anything
-	// else. It returns ErrConflict, and the snapshot it lost to, if the account is not at change.From, if the store's
+	// to each instance with a route to a session that ended. Which of change.Ended had one becomes the Delivery of
+	// each, in the account too; it returns them in a snapshot without anything else.
+	// It returns ErrConflict, and the snapshot it lost to, if the account is not at change.From, if the store's
 	// clock is not within change.NotBefore and change.NotAfter, or if a session that the change ends has been active
 	// since. A change that has been applied and is sent again, when its account has not changed since, succeeds and
-	// does nothing, and returns no routes.
+	// does nothing, and returns the same as before of those that the account still keeps.
 	Commit(ctx context.Context, key Key, change Change) (Snapshot, error)
 
 	// Attach records a route and then reads the account, so that of a Commit and an Attach at the same time
@@ -101,6 +102,8 @@ type Snapshot struct {
 	Version Version
 	// Routes are those to live sessions of the instances that lived at the last Beat through the same Store.
 	Routes Routes
+	// Sent are the sessions that a Commit has ended and sent a notice of. Only a Commit that was made returns any.
+	Sent []ID
 	// Missed says when messages to a live session were last lost on their way; what is not there, none were. It
 	// is nil where none were to any.
 	Missed map[ID]time.Time
@@ -115,7 +118,7 @@ type Change struct {
 	// From is the version that the account must be at.
 	From    Version
 	Account Account
-	// Ended are the sessions that ended by this change. Their routes are told, and forgotten.
+	// Ended are the sessions that ended by this change. Their routes are told, and forgotten; see Account.Deliver.
 	Ended []Session
 	// Events are written with it. Those of type SessionEnded are the notices.
 	Events []Event

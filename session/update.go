@@ -42,9 +42,9 @@ func (req Request) actor() *Actor {
 	return &Actor{Device: &req.Device, IP: req.IP, UserAgent: req.UserAgent}
 }
 
-// update lets decide make a decision on an account and commits it; it returns the routes that were told. When
-// another change comes first it lets it decide again, on what the account has become.
-func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) decision) (told Routes, err error) {
+// update lets decide make a decision on an account and commits it; it returns which of the sessions that it ended
+// were sent their notice. When another change comes first it lets it decide again, on what the account has become.
+func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) decision) (sent []ID, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	unlock, err := r.locks.lock(ctx, key)
@@ -65,7 +65,7 @@ func (r *Registry) update(ctx context.Context, key Key, decide func(Snapshot) de
 		after, err := r.store.Commit(ctx, key, change)
 		if err == nil {
 			r.count(d)
-			return after.Routes, nil
+			return after.Sent, nil
 		}
 		if !errors.Is(err, ErrConflict) {
 			return nil, err

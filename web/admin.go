@@ -54,8 +54,9 @@ type connectedTo struct {
 type endedSession struct {
 	session.View
 	endingView
-	Receipt    *receipt           `json:"receipt" doc:"When a device said that it had shown the notice; null is not yet"`
-	ReportedAt *session.Timestamp `json:"reported_at" doc:"When its user said that it was not theirs; null is not at all"`
+	Delivery   session.NoticeDelivery `json:"delivery,omitempty" enum:"sent,offline" doc:"Whether it had a connection to send the notice to when it ended; absent is not known"`
+	Receipt    *receipt               `json:"receipt" doc:"When a device said that it had shown the notice; null is not yet"`
+	ReportedAt *session.Timestamp     `json:"reported_at" doc:"When its user said that it was not theirs; null is not at all"`
 }
 
 type receipt struct {
@@ -72,8 +73,8 @@ type adminEnded struct {
 }
 
 type delivered struct {
-	Session  session.View `json:"session"`
-	Delivery string       `json:"delivery" enum:"sent,offline"`
+	Session  session.View           `json:"session"`
+	Delivery session.NoticeDelivery `json:"delivery" enum:"sent,offline"`
 }
 
 func (s *server) adminRoutes() []route {
@@ -97,7 +98,8 @@ func (s *server) adminRoutes() []route {
 				Sessions: []adminSession{{View: exampleNew.View(exampleUser, true, false), Connections: 1,
 					Instances: []connectedTo{{ID: exampleInstance, Connections: 1}}}},
 				Ended: &[]endedSession{{View: exampleOld.View(exampleUser, false, false),
-					endingView: viewEnding(exampleEnding), Receipt: &receipt{AckedAt: session.Timestamp(exampleNow)}}},
+					endingView: viewEnding(exampleEnding), Delivery: session.NoticeSent,
+					Receipt: &receipt{AckedAt: session.Timestamp(exampleNow)}}},
 			}),
 		on(s, mayHaveBody(endAll), s.adminEndAll).
 			takes(endInput{Message: "Your password was reset. Please sign in again."}).
@@ -151,7 +153,7 @@ func (s *server) adminList(c *call, _ *none) (*adminList, error) {
 		ended := make([]endedSession, len(a.Ended))
 		for i, e := range a.Ended {
 			ended[i] = endedSession{View: viewWhole(user, e, false), endingView: viewEnding(*e.Ended),
-				ReportedAt: timestamp(e.Ended.ReportedAt)}
+				Delivery: e.Ended.Delivery, ReportedAt: timestamp(e.Ended.ReportedAt)}
 			if at := e.Ended.AckedAt; !at.IsZero() {
 				ended[i].Receipt = &receipt{AckedAt: session.Timestamp(at)}
 			}
@@ -209,10 +211,7 @@ func (s *server) adminEnd(c *call, in *endInput, which func(session.Session) boo
 func viewDelivered(gone []session.Ended) []delivered {
 	list := make([]delivered, len(gone))
 	for i, e := range gone {
-		list[i] = delivered{Session: viewWhole(e.User, e.Session, e.Connected), Delivery: "offline"}
-		if e.Connected {
-			list[i].Delivery = "sent"
-		}
+		list[i] = delivered{Session: viewWhole(e.User, e.Session, sent(e.Session)), Delivery: e.Session.Ended.Delivery}
 	}
 	return list
 }

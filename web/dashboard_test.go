@@ -261,6 +261,8 @@ func TestDashboardEndsSessions(t *testing.T) {
 	laptop.next("session.revoked")
 	b.says("#end-result", "Ended 2 sessions. 1 told at once. 1 not connected")
 	b.until(`query("#user-empty").checkVisibility() && all("#user-ended li").length === 3`)
+	b.says("#user-ended", "told, not acknowledged")
+	b.says("#user-ended", "was not connected")
 
 	// A link leads to a user, and what happens to them is seen at once.
 	b.do(chromedp.Navigate(s.server.URL + "/admin#user=b%2Fo%20b"))

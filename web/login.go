@@ -225,7 +225,7 @@ func (s *server) decided(c *call, user string, out session.Outcome, give secrets
 	case session.Admitted:
 		answer := &loginAnswer{
 			Session: view(user, out.Session, out.Routes, out.Session.ID),
-			Ended:   viewAll(user, out.Ended, out.Routes, session.ID{}),
+			Ended:   viewAll(user, out.Ended, nil, session.ID{}),
 		}
 		if give.deliver == inCookie {
 			s.setCookie(c.header, give.token, out.Session)

@@ -182,7 +182,7 @@ func (s *server) adminReport(c *call, _ *none) (*reportAnswer, error) {
 
 func viewReported(out session.Reported) *reportAnswer {
 	return &reportAnswer{
-		Session:    out.Session.View(out.User, out.Connected, false),
+		Session:    out.Session.View(out.User, out.Ended && sent(out.Session), false),
 		Ended:      out.Ended,
 		ReportedAt: session.Timestamp(out.Session.Ended.ReportedAt),
 		Sessions:   viewAll(out.User, out.Standing, out.Routes, session.ID{}),

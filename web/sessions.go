@@ -230,7 +230,7 @@ func (s *server) end(c *call, pick func(own, other session.Session) bool) (*ende
 	}
 	list := &endedList{Ended: make([]session.View, len(gone))}
 	for i, e := range gone {
-		list.Ended[i] = e.Session.View(e.User, e.Connected, e.Session.ID == own.ID)
+		list.Ended[i] = view(e.User, e.Session, nil, own.ID)
 	}
 	return list, nil
 }

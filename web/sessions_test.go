@@ -129,7 +129,8 @@ func TestAdmin(t *testing.T) {
 		has("t1", "sessions", 0, "attributes", "tenant").has("192.0.2.9", "sessions", 0, "ip").
 		has("Firefox on Linux", "sessions", 0, "device", "name")
 	s.admin("GET", path+"?ended=true", "").want(http.StatusOK).length(1, "ended").
-		has(first, "ended", 0, "id").has("superseded", "ended", 0, "reason").has(nil, "ended", 0, "receipt")
+		has(first, "ended", 0, "id").has("superseded", "ended", 0, "reason").has(nil, "ended", 0, "receipt").
+		has("offline", "ended", 0, "delivery").has(false, "ended", 0, "connected")
 }
 
 func TestAdminRules(t *testing.T) {

@@ -6,11 +6,14 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// view shows a session of a user, of whose account these are the routes. Current is who asks; the zero ID is
-// nobody.
+// view shows a session of a user, of whose account these are the routes. One that has ended counts as connected if it was
+// until then. Current is who asks; the zero ID is nobody.
 func view(user string, s session.Session, routes session.Routes, current session.ID) session.View {
-	return s.View(user, routes.Connections(s.ID) > 0, s.ID == current)
+	return s.View(user, routes.Connections(s.ID) > 0 || sent(s), s.ID == current)
 }
+
+// sent reports whether a session has ended and its notice was sent.
+func sent(s session.Session) bool { return s.Ended != nil && s.Ended.Sent() }
 
 // viewAll shows several sessions of a user; no sessions are an empty list, not null.
 func viewAll(user string, sessions []session.Session, routes session.Routes, current session.ID) []session.View {

@@ -17,17 +17,22 @@ import (
 	"github.com/sessionhub/sessionhub/session/redisstore"
 )
 
-// A commit is made, its answer is lost with the connection, and it is sent again: once more at once, and once after
-// another commit has come between.
-func TestAnswersThatAreLost(t *testing.T) {
+// newLosing returns a store behind a proxy that loses answers, and one that reaches the same Redis directly.
+func newLosing(t *testing.T) (proxy *losingProxy, store, direct *redisstore.Store) {
 	server := redistest.Start(t)
-	direct := redisstore.New(server.Client(t), redisstore.Options{})
-	proxy := &losingProxy{server: server.Addr}
+	direct = redisstore.New(server.Client(t), redisstore.Options{})
+	proxy = &losingProxy{server: server.Addr}
 	client := redis.NewClient(&redis.Options{
 		Addr: proxy.start(t), MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
 	})
 	t.Cleanup(func() { client.Close() })
-	store := redisstore.New(client, redisstore.Options{})
+	return proxy, redisstore.New(client, redisstore.Options{}), direct
+}
+
+// A commit is made, its answer is lost with the connection, and it is sent again: once more at once, and once after
+// another commit has come between.
+func TestAnswersThatAreLost(t *testing.T) {
+	proxy, store, direct := newLosing(t)
 	ctx := t.Context()
 
 	key := session.KeyOf("alice")
@@ -64,6 +69,39 @@ func TestAnswersThatAreLost(t *testing.T) {
 	wantEvents(t, direct, 4)
 	if snap, err := direct.Load(ctx, key); err != nil || snap.Version != third.ID {
 		t.Errorf("at version %v, %v; want that of the commit between", snap.Version, err)
+	}
+}
+
+// The answer is lost to whoever ends the sessions of a user, one of which is connected. It was told, and the answer to
+// the second sending says so.
+func TestDeliveryWhoseAnswerIsLost(t *testing.T) {
+	proxy, store, direct := newLosing(t)
+	ctx := t.Context()
+	key := session.KeyOf("alice")
+	var live []session.Session
+	for range 2 {
+		live = append(live, session.Session{ID: uuid.New(), LastActiveAt: time.UnixMilli(1)})
+	}
+	opened := session.Change{ID: uuid.New(), Account: session.Account{User: "alice", Live: live}}
+	if _, err := direct.Commit(ctx, key, opened); err != nil { // the scripts are known from here on
+		t.Fatal(err)
+	}
+	for _, s := range []*redisstore.Store{direct, store} {
+		if _, err := s.Load(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	route := session.Route{Key: key, Session: live[1].ID, Instance: "one", Epoch: 1, Connections: 1}
+	if _, err := direct.Attach(ctx, key, route); err != nil {
+		t.Fatal(err)
+	}
+	account, ended := opened.Account.End([]session.ID{live[0].ID, live[1].ID},
+		session.Ending{Reason: session.EndedByAdmin}, time.Now())
+	var lost atomic.Bool
+	proxy.loseNext(func() { lost.Store(true) })
+	after, err := store.Commit(ctx, key, session.Change{ID: uuid.New(), From: opened.ID, Account: account, Ended: ended})
+	if err != nil || !lost.Load() || len(after.Sent) != 1 || after.Sent[0] != live[1].ID {
+		t.Errorf("told %v, %v; want %s", after.Sent, err, live[1].ID)
 	}
 }
 

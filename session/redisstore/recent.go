@@ -29,13 +29,15 @@ type recent struct {
 	bytes   int                                     // guarded by mu
 }
 
-// remembered is a record, and the time by Redis's clock that it was decided at.
+// remembered is a record, the time by Redis's clock that it was decided at, and what is noted beside it: the sessions
+// that it says to be offline and that were sent their notice.
 type remembered struct {
 	record []byte
 	at     time.Time
+	sent   []session.ID
 }
 
-func (m remembered) size() int { return len(m.record) + recordOverhead }
+func (m remembered) size() int { return len(m.record) + len(session.ID{})*len(m.sent) + recordOverhead }
 
 func newRecent() *recent {
 	r := new(recent)
@@ -79,6 +81,7 @@ func (s *Store) Recall(key session.Key) (session.Snapshot, bool) {
 	if err := readRecord(&snap, m.record); err != nil {
 		return session.Snapshot{}, false
 	}
+	delivered(&snap, m.sent...)
 	return snap, true
 }
 

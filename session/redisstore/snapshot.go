@@ -57,15 +57,16 @@ func fieldsOf(reply any) iter.Seq2[string, string] {
 	}
 }
 
-// toldRoutes returns the routes that a commit has told.
-func toldRoutes(key session.Key, reply any) (routes session.Routes) {
-	for field, value := range fieldsOf(reply) {
-		_, id, instance, ok := parseField(field)
-		if route, _, known := parseRoute(key, id, instance, value); ok && known {
-			routes = append(routes, route)
+// sentTo reads the sessions whose notices a commit has sent.
+func sentTo(reply any) (sent []session.ID) {
+	fields, _ := reply.([]any)
+	for _, field := range fields {
+		field, _ := field.(string)
+		if _, id, _, ok := parseField(field); ok {
+			sent = append(sent, id)
 		}
 	}
-	return routes
+	return sent
 }
 
 // parseField reads the name of a field of the live hash.
@@ -86,6 +87,15 @@ func parseRoute(key session.Key, id session.ID, instance, value string) (route s
 	return route, since, err == nil
 }
 
+// delivered notes in a snapshot, which nobody else has, that sessions were sent their notice when they ended.
+func delivered(snap *session.Snapshot, sent ...session.ID) {
+	for _, id := range sent {
+		if i := session.Index(snap.Account.Ended, id); i >= 0 {
+			snap.Account.Ended[i].Ended.Delivery = session.NoticeSent
+		}
+	}
+}
+
 // apply adds a field of the live hash to a snapshot.
 func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value string) {
 	sort, id, instance, ok := parseField(field)
@@ -100,6 +110,8 @@ func (s *Store) apply(snap *session.Snapshot, key session.Key, field, value stri
 		}
 	case sort == "k":
 		snap.Account = snap.Account.Acknowledge(id, parseMillis(value))
+	case sort == "t":
+		delivered(snap, id)
 	case sort == "m" && live >= 0:
 		if snap.Missed == nil {
 			snap.Missed = make(map[session.ID]time.Time)

@@ -7,6 +7,7 @@
 //	hub:{NN}:u:KEY    string  the account: 16 bytes of version, then as session.EncodeAccount wrote it
 //	hub:{NN}:l:KEY    hash    r:SESSION:INSTANCE → epoch, connections, since when · a:SESSION → last activity
 //	                          k:SESSION → receipt · m:SESSION → last loss of messages
+//	                          t:SESSION → 1 if it ended and was told
 //	hub:{NN}:due      zset    KEY by its next deadline
 //	hub:{NN}:events   stream  e: events of a commit, as session.EncodeEvents wrote them · t: whom it told
 //	hub:{NN}:told     hash    instance → number and place of the last notice it was sent
@@ -209,7 +210,8 @@ func (s *Store) each(ctx context.Context, n int, script *redis.Script, call func
 
 // Commit implements session.Store.
 func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (session.Snapshot, error) {
-	record, err := session.EncodeAccount(c.Account)
+	// Only the script finds out who has a route, and notes that beside the record.
+	record, err := session.EncodeAccount(c.Account.Deliver(c.Ended, nil))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
@@ -236,13 +238,14 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 		name, millis(c.NotAfter), events,
 		s.keep, key.Shard(), InboxPrefix,
 		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, unacknowledged),
-		seen, alive, activities(c.Ended), millis(c.NotBefore))
+		seen, alive, activities(c.Ended), millis(c.NotBefore), sessionNames(c.Account.Ended, unsent))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
 	if parts, ok := reply.([]any); ok && len(parts) == 1 {
-		s.recent.put(key, remembered{record, c.NotBefore})
-		return session.Snapshot{Routes: toldRoutes(key, parts[0])}, nil
+		sent := sentTo(parts[0])
+		s.recent.put(key, remembered{record, c.NotBefore, sent})
+		return session.Snapshot{Sent: sent}, nil
 	}
 	if !once {
 		// The change may have been made the first time, and others after it: nobody can tell any more.
@@ -299,6 +302,7 @@ func sessionNames(list []session.Session, wanted func(session.Session) bool) str
 
 func all(session.Session) bool              { return true }
 func unacknowledged(s session.Session) bool { return s.Ended.AckedAt.IsZero() }
+func unsent(s session.Session) bool         { return !s.Ended.Sent() }
 
 // activities returns the sessions that have ended, each with the last activity that this was decided on.
 func activities(ended []session.Session) string {

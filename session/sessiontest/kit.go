@@ -113,6 +113,11 @@ func (k *kit) commit(c session.Change) session.Version {
 	return c.ID
 }
 
+// kept returns the account of a change as a store keeps it that has sent the notices of these sessions.
+func kept(c session.Change, sent ...session.ID) session.Account {
+	return c.Account.Deliver(c.Ended, sent)
+}
+
 // open commits the kit's account anew, with n live sessions that were last active a minute ago, and returns
 // them.
 func (k *kit) open(n int) []session.Session {

@@ -91,6 +91,8 @@ func raceAttach(k *kit) {
 		k.must(errors.Join(errs...))
 		if told := k.told("one", key.Shard()) > before; !told && len(seen.Account.Ended) == 0 {
 			k.Fatalf("round %d: neither told nor seen", round)
+		} else if s, _ := k.load(key).Account.Find(s.ID); s.Ended.Sent() && !told {
+			k.Fatalf("round %d: sent, and not told", round)
 		}
 	}
 }

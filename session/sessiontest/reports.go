@@ -54,7 +54,7 @@ func reportEnds(k *kit) {
 	}
 	ending := k.tombstone(intruder.ID)
 	same(k, "tombstone", ending, *out.Session.Ended)
-	if !out.Ended || !out.Connected || !ending.ReportedAt.Equal(ending.At) || ending.By.SessionID != victim.ID {
+	if !out.Ended || !ending.Sent() || !ending.ReportedAt.Equal(ending.At) || ending.By.SessionID != victim.ID {
 		k.Errorf("it has ended as %s", asJSON(k, out))
 	}
 	again, err := reg.Report(k.ctx, victim)

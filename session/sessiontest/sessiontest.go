@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Attach", attachCases},
 		{"Detach", detachCases},
 		{"Notices", noticeCases},
+		{"Deliveries", deliveryCases},
 		{"Touch", touchCases},
 		{"Push", pushCases},
 		{"Due", dueCases},

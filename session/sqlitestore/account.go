@@ -103,7 +103,8 @@ type commit struct {
 	notice []byte  // the events, as a notice has them
 
 	refused error            // why the change was not made
-	after   session.Snapshot // what it lost to, if refused; else the routes that were told
+	sent    []session.ID     // those of the ended that have a route
+	after   session.Snapshot // what it lost to, if refused; else whom it told
 	lastID  int64            // of the last event; 0 if nothing was written
 	applied bool
 }
@@ -114,8 +115,8 @@ func (s *Store) newCommit(key session.Key, change session.Change) (*commit, erro
 		return nil, errors.New("commit: a change needs an ID")
 	}
 	c := &commit{store: s, key: key, change: change}
-	var err error
-	if c.record, err = json.Marshal(change.Account); err != nil {
+	err := c.deliver(s.board.routed(key, change.Ended))
+	if err != nil {
 		return nil, fmt.Errorf("commit: account: %w", err)
 	}
 	if c.events, err = encode(change.Events); err != nil {
@@ -129,6 +130,14 @@ func (s *Store) newCommit(key session.Key, change session.Change) (*commit, erro
 	return c, nil
 }
 
+// deliver encodes the account with the delivery of what the change ends.
+func (c *commit) deliver(sent []session.ID) (err error) {
+	c.change.Account = c.change.Account.Deliver(c.change.Ended, sent)
+	c.sent = sent
+	c.record, err = json.Marshal(c.change.Account)
+	return err
+}
+
 // apply makes the change, if it may be made.
 func (c *commit) apply(tx *statements) error {
 	now := c.store.now()
@@ -137,7 +146,7 @@ func (c *commit) apply(tx *statements) error {
 		return err
 	}
 	if at == c.change.ID { // applied before, and sent again
-		return nil
+		return c.again(tx, now)
 	}
 	marks, err := readMarks(tx, c.key)
 	if err != nil {
@@ -149,10 +158,26 @@ func (c *commit) apply(tx *statements) error {
 		return err
 	}
 	c.applied = true
+	if sent := c.store.board.routed(c.key, c.change.Ended); !slices.Equal(sent, c.sent) {
+		if err := c.deliver(sent); err != nil {
+			return err
+		}
+	}
 	if err := c.putAccount(tx, marks, now, at == session.Version{}); err != nil {
 		return err
 	}
 	c.lastID, err = c.store.putEvents(tx, c.events)
+	return err
+}
+
+// again finds out what was told when the change was made.
+func (c *commit) again(tx *statements, now time.Time) error {
+	known, err := read(tx.load.QueryRow, c.key, now)
+	for _, s := range known.Account.Ended {
+		if s.Ended.Sent() && session.Index(c.change.Ended, s.ID) >= 0 {
+			c.after.Sent = append(c.after.Sent, s.ID)
+		}
+	}
 	return err
 }
 
@@ -195,7 +220,7 @@ func (c *commit) putAccount(tx *statements, marks []mark, now time.Time, created
 }
 
 // settle tells the instances, now that the change is on the disk; or adds the routes to the snapshot that it
-// lost to.
+// lost to. A route that came while the disk was waited for is told too, and was not there when the session ended.
 //
 // Nobody is missed: Attach adds its route before it reads the account, and settle comes after the commit. If
 // settle does not see the route, the route was added later, and so Attach reads what was committed. And if
@@ -205,7 +230,8 @@ func (c *commit) settle() {
 		c.store.board.addTo(&c.after, c.key)
 	}
 	if c.applied && len(c.change.Ended) > 0 {
-		c.after.Routes = c.store.board.tell(c.key, c.change.Ended, c.lastID, c.notice)
+		c.after.Sent = c.sent
+		c.store.board.tell(c.key, c.change.Ended, c.lastID, c.notice)
 	}
 }
 

@@ -129,11 +129,22 @@ func (b *board) setLocked(key session.Key, routes []session.Route) {
 	b.routes[key] = routes
 }
 
-// tell sends a notice to each instance with a route to one of the ended sessions, and forgets those routes, which it
-// returns.
+// routed returns which of the ended sessions have a route, in their order.
+func (b *board) routed(key session.Key, ended []session.Session) (routed []session.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range ended {
+		if slices.ContainsFunc(b.routes[key], func(r session.Route) bool { return r.Session == ended[i].ID }) {
+			routed = append(routed, ended[i].ID)
+		}
+	}
+	return routed
+}
+
+// tell sends a notice to each instance with a route to one of the ended sessions, and forgets those routes.
 // It is called by the writer alone, which keeps the notices in order. An instance whose lease has run out may
 // merely have been asleep, and is told too.
-func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, events []byte) (told session.Routes) {
+func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, events []byte) {
 	shard := key.Shard()
 	at := strconv.FormatInt(lastEvent, 10)
 	messages := make(map[string][]byte)
@@ -145,7 +156,6 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 		gone := session.Index(ended, r.Session) >= 0
 		if gone {
 			messages[r.Instance] = nil
-			told = append(told, r)
 		}
 		return gone
 	}))
@@ -160,7 +170,6 @@ func (b *board) tell(key session.Key, ended []session.Session, lastEvent int64, 
 	for id, message := range messages {
 		b.send(id, message)
 	}
-	return told
 }
 
 // Attach implements [session.Store].

@@ -10,17 +10,26 @@
 --       14 the instances that live, with a space before and after each
 --       15 the sessions that it ends, each with = and ms of its last activity, after a space
 --       16 ms before which the change is refused, '' for none
--- Returns a list: of one, the fields and values of the routes that were told; or the snapshot it lost to, as load does.
+--       17 the ended ones of which the record does not say that they were told, as 12
+-- Returns a list: of one, a field for each session that it has ended and told; or the snapshot it lost to, as load does.
 local version = redis.call('GETRANGE', KEYS[1], 0, 15)
 if version == string.sub(ARGV[2], 1, 16) then
-  return {{}}
+  local sent = {}
+  for session in string.gmatch(ARGV[15], '(%x+)=') do
+    if redis.call('HEXISTS', KEYS[2], 't:' .. session) == 1 then
+      sent[#sent + 1] = 't:' .. session
+    end
+  end
+  return {sent}
 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if version ~= ARGV[1] or ARGV[6] ~= '' and now >= tonumber(ARGV[6]) or ARGV[16] ~= '' and now < tonumber(ARGV[16]) then
   return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2]), now}
 end
-for session, at in string.gmatch(ARGV[15], '(%x+)=(%d+)') do
+local ending = {}
+for session, at in string.gmatch(ARGV[15], '(%x+)=(%-?%d+)') do
+  ending[session] = true
   local active = redis.call('HGET', KEYS[2], 'a:' .. session)
   if active and tonumber(active) > tonumber(at) then
     return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2]), now}
@@ -49,12 +58,12 @@ elseif not due or tonumber(due) <= now or tonumber(due) > tonumber(ARGV[4]) then
 end
 
 -- The routes of dead instances are forgotten, those of sessions that are not live told and forgotten.
-local told, gone, routes = {}, {}, {}
+local told, gone, sent = {}, {}, {}
 for i = 1, #fields, 2 do
   local sort, session = string.match(fields[i], '^(%a):(%x+)')
   local instance = string.sub(fields[i], 36)
-  if sort == 'k' then
-    if not string.find(ARGV[12], session, 1, true) then
+  if sort == 'k' or sort == 't' then
+    if not string.find(ARGV[sort == 'k' and 12 or 17], session, 1, true) then
       gone[#gone + 1] = fields[i]
     end
   elseif sort == 'r' and ARGV[13] ~= '' and tonumber(string.match(fields[i + 1], '%d+$')) <= tonumber(ARGV[13])
@@ -64,17 +73,22 @@ for i = 1, #fields, 2 do
     gone[#gone + 1] = fields[i]
     if sort == 'r' then
       told[instance] = 0
-      routes[#routes + 1] = fields[i]
-      routes[#routes + 1] = fields[i + 1]
+      if ending[session] then
+        ending[session] = nil -- once, however many routes it has
+        sent[#sent + 1] = 't:' .. session
+        redis.call('HSET', KEYS[2], 't:' .. session, '1')
+      end
     end
   end
 end
 for i = 1, #gone, 1000 do
   redis.call('HDEL', KEYS[2], unpack(gone, i, math.min(i + 999, #gone)))
 end
-if #gone * 2 < #fields and ARGV[3] ~= '0' then
+if #sent > 0 or #gone * 2 < #fields then
   if ARGV[3] == '' then
     redis.call('PERSIST', KEYS[2])
+  elseif ARGV[3] == '0' then
+    redis.call('PEXPIRE', KEYS[2], 60000)
   else
     redis.call('PEXPIREAT', KEYS[2], ARGV[3])
   end
@@ -93,4 +107,4 @@ if ARGV[7] ~= '' then
     redis.call('PUBLISH', ARGV[10] .. instance, ARGV[9] .. ' ' .. number .. ' ' .. id .. '\n' .. ARGV[7])
   end
 end
-return {routes}
+return {sent}

@@ -16,6 +16,11 @@ test("a receipt says whether the person knows", () => {
   const acked = (/** @type {string} */ time) => ({ at, receipt: { acked_at: time } });
   assert.equal(receiptWords(acked("2026-11-22T10:00:00.012Z")), "told 12 ms later, acknowledged");
   assert.equal(receiptWords(acked("2026-11-22T10:00:00.000Z")), "told 1 ms later, acknowledged");
+  assert.equal(receiptWords({ ...acked("2026-11-22T10:00:01.000Z"), delivery: "sent" }), "told 1 s later, acknowledged");
+  assert.equal(receiptWords({ ...acked("2026-11-22T13:00:00.000Z"), delivery: "offline" }),
+    "was not connected, told 3 h later, acknowledged");
+  assert.equal(receiptWords({ at, delivery: "sent", receipt: null }), "told, not acknowledged");
+  assert.equal(receiptWords({ at, delivery: "offline", receipt: null }), "was not connected");
   assert.equal(receiptWords({ at, receipt: null }), "not acknowledged");
 });
 

@@ -11,8 +11,9 @@ import { NoAnswer } from "./link.js";
  *   client?: Record<string, string>, attributes?: Record<string, string> }} LiveSession
  */
 /**
- * A session that has ended. The receipt is null until a device has said that it showed the notice.
- * @typedef {Session & Notice & { receipt: { acked_at: string } | null,
+ * A session that has ended. The delivery says whether it was connected then; it is absent where that is not known. The
+ * receipt is null until a device has said that it showed the notice.
+ * @typedef {Session & Notice & { delivery?: "sent" | "offline", receipt: { acked_at: string } | null,
  *   reported_at?: string | null, client?: Record<string, string> }} EndedSession
  */
 /** @typedef {{ session: Session, delivery: "sent" | "offline" }} Ended */

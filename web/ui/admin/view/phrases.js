@@ -74,13 +74,16 @@ export function duration(ms) {
 }
 
 /**
- * Says whether the person knows that a session has ended.
- * @param {{ at?: string, receipt?: { acked_at: string } | null }} ended
+ * Says whether the person knows that a session has ended. One that was not connected may have come back since.
+ * @param {{ at?: string, delivery?: "sent" | "offline", receipt?: { acked_at: string } | null }} ended
  */
-export function receiptWords({ at, receipt }) {
-  if (!receipt || !at) return "not acknowledged";
-  const after = Date.parse(receipt.acked_at) - Date.parse(at);
-  return `told ${duration(Math.max(1, after))} later, acknowledged`;
+export function receiptWords({ at, delivery, receipt }) {
+  const offline = delivery === "offline" ? ["was not connected"] : [];
+  if (receipt && at) {
+    const after = Date.parse(receipt.acked_at) - Date.parse(at);
+    return [...offline, `told ${duration(Math.max(1, after))} later`, "acknowledged"].join(", ");
+  }
+  return offline[0] ?? (delivery === "sent" ? "told, not acknowledged" : "not acknowledged");
 }
 
 /** @param {number} limit */
