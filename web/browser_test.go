@@ -110,7 +110,7 @@ func TestPageIsToldAtOnceAndStaysOut(t *testing.T) {
 	second.see(live, "live-narrow-dark")
 
 	// The first one's receipt comes, and it has not come back: alice has one session, with one socket.
-	s.receipt("alice").length(1, "sessions").has(1.0, "sessions", 0, "connections")
+	s.receipt("alice").has("sent", "ended", 0, "delivery").length(1, "sessions").has(1.0, "sessions", 0, "connections")
 	// Opened again, it still says why, until the user does something.
 	first.do(chromedp.Reload())
 	first.says(signedOut)

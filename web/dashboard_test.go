@@ -263,6 +263,7 @@ func TestDashboardEndsSessions(t *testing.T) {
 	b.until(`query("#user-empty").checkVisibility() && all("#user-ended li").length === 3`)
 	b.says("#user-ended", "told, not acknowledged")
 	b.says("#user-ended", "was not connected")
+	b.shot("admin-history")
 
 	// A link leads to a user, and what happens to them is seen at once.
 	b.do(chromedp.Navigate(s.server.URL + "/admin#user=b%2Fo%20b"))
