@@ -156,11 +156,3 @@ func encode(message any) []byte {
 	}
 	return text
 }
-
-// sooner returns the earlier of two durations since the hub's start of which 0 is never.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}

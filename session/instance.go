@@ -59,12 +59,6 @@ type Counters struct {
 	Late        uint64 `json:"late"`   // sessions found ended without a notice, by looking
 }
 
-// Forced reports whether somebody else has ended a session for this reason: a newer login, another device of the user,
-// or an operator.
-func (r Reason) Forced() bool {
-	return slices.Contains([]Reason{Superseded, Replaced, EndedByUser, EndedByAdmin}, r)
-}
-
 // noticeBounds are those of a Histogram, in whole ms. They are a part of what a beat says: instances of different
 // versions add up what they count by them.
 var noticeBounds = [...]int{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000}

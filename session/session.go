@@ -182,6 +182,12 @@ const (
 // Reasons lists every reason for which a session ends.
 var Reasons = []Reason{Superseded, Replaced, SignedOut, EndedByUser, EndedByAdmin, Idle, Lifetime}
 
+// Forced reports whether somebody else has ended a session for this reason: a newer login, another device of the user,
+// or an operator.
+func (r Reason) Forced() bool {
+	return slices.Contains([]Reason{Superseded, Replaced, EndedByUser, EndedByAdmin}, r)
+}
+
 // Ending says why a session ended, when and by whom. It is the session's tombstone, and its notice.
 type Ending struct {
 	Reason Reason    `json:"reason" cbor:"1,keyasint"`

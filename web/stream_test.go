@@ -125,6 +125,21 @@ func (e *eventSource) next() map[string]any {
 	}
 }
 
+// endsWith has the hub of the stream leave, and wants the stream to end and to say when to come back.
+func (e *eventSource) endsWith(s *site) {
+	e.Helper()
+	e.retry = 0
+	s.hub.Drain(e.Context(), 0)
+	for b, err := e.block(); !errors.Is(err, io.EOF); b, err = e.block() {
+		if err != nil || b.data != "" {
+			e.Fatalf("%+v, %v", b, err)
+		}
+	}
+	if e.retry < time.Second || e.retry > 4*time.Second {
+		e.Errorf("to come back after %s", e.retry)
+	}
+}
+
 // TestStreamsResume reads a stream that breaks again and again, each time at another hub on the same store, while
 // events are written by several writers: each comes once, and those of a user in order.
 func TestStreamsResume(t *testing.T) {
@@ -234,18 +249,7 @@ func TestStreamEndsAsTheHubLeaves(t *testing.T) {
 		if _, err := source.block(); err != nil {
 			t.Fatal(err)
 		}
-		source.retry = 0
-		here.hub.Drain(t.Context(), 0)
-		for {
-			if b, err := source.block(); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil || b.data != "" {
-				t.Fatalf("%+v, %v", b, err)
-			}
-		}
-		if source.retry < time.Second || source.retry > 4*time.Second {
-			t.Errorf("to come back after %s", source.retry)
-		}
+		source.endsWith(here)
 		here.admin("GET", streamPath, "").want(http.StatusServiceUnavailable).retryAfter()
 		fail(t, store, "meanwhile", 0, 1)
 		if event := there.source("", source).next(); event["user"] != "meanwhile" {
