@@ -8,8 +8,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Accounts and events are CBOR (RFC 8949) with small integers for names, which reads and writes several times
-// faster than JSON and leaves room for new fields.
+// Accounts and events on Redis, and notices, are CBOR (RFC 8949) with small integers for names, which reads and writes
+// several times faster than JSON and leaves room for new fields.
 var (
 	encoder = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
 	decoder = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
