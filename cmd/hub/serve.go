@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sessionhub/sessionhub/auth"
@@ -58,6 +61,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	o.log = c.logger(std.err)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: stop what listens there, or give another address with --listen", err)
+	}
 	if err != nil {
 		return err
 	}

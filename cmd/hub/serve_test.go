@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,6 +115,19 @@ func TestSecondHubOnTheFileIsRefused(t *testing.T) {
 	startHub(t, args...).address(t)
 	code, said := runRefused(t, args...)
 	if code != exitFailed || !strings.Contains(said, file) {
+		t.Errorf("exit code %d, and it says %q", code, said)
+	}
+}
+
+func TestServeOnAnAddressThatIsTakenSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	code, said := runRefused(t, "serve", "--listen="+taken.Addr().String(), "--api-key="+testKey)
+	if code != exitFailed || !strings.Contains(said, "give another address with --listen") {
 		t.Errorf("exit code %d, and it says %q", code, said)
 	}
 }
