@@ -38,7 +38,7 @@ const page = `
 import { SessionNotice } from "@sessionhub/client/session-notice";
 import { connect } from "@sessionhub/client";
 
-const notice = document.querySelector("session-notice") as SessionNotice;
+const notice: SessionNotice = document.querySelector("session-notice")!;
 notice.connection = connect({ cookie: true });
 notice.connection = undefined;
 // @ts-expect-error it takes what connect returns
