@@ -42,7 +42,7 @@ export function plain(text, most = MOST) {
  * @param {string} [lang] in the way of this language
  */
 export function clock(at, lang) {
-  return new Date(at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit" });
+  return new Date(at).toLocaleTimeString(lang, { timeStyle: "short" });
 }
 
 /**
@@ -54,9 +54,8 @@ export function clock(at, lang) {
 export function when(at, before = "at ", lang = undefined) {
   const day = new Date(at);
   const today = day.toDateString() === new Date().toDateString();
-  if (today) return before + clock(at, lang);
-  return lang ? day.toLocaleString(lang, { dateStyle: "short", timeStyle: "short" }) :
-    `${day.toLocaleDateString()}, ${clock(at)}`;
+  // The month by its name: whether 11/12 is of November or December depends on who reads it.
+  return today ? before + clock(at, lang) : day.toLocaleString(lang, { dateStyle: "medium", timeStyle: "short" });
 }
 
 /**
@@ -96,14 +95,12 @@ export function program(client = {}, both = (browser, system) => `${browser} on 
 }
 
 /**
- * Says why a session has ended, in the reader's own time.
+ * Says why a session has ended, in the hub's words but the reader's own time.
  * @param {Ending} ending
  * @returns {string}
  */
-export function explain({ reason, at, by, message }) {
-  if (reason !== "superseded" || !at) return plain(message, 500);
-  const from = by?.ip ? `, from ${plain(by.ip)}` : "";
-  return `Your account signed in on ${deviceName(by)}, at ${clock(at)}${from}.`;
+export function explain({ at, message }) {
+  return plain(at ? message.replace(`${new Date(at).toISOString().slice(11, 16)} UTC`, clock(at)) : message, 500);
 }
 
 /** What the hub says of its own where somebody could have said more, an administrator or a provider. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connect } from "../sessionhub.js";
-import { byAnother, plain, program, worthSaying } from "../words.js";
+import { byAnother, clock, explain, plain, program, when, worthSaying } from "../words.js";
 import { ENGLISH, Language, faults } from "../notice-texts.js";
 import { World, settle, token } from "./world.js";
 
@@ -53,6 +53,23 @@ test("only of another session can its user say that it was not theirs", () => {
     assert.equal(byAnother({ reason, message: "" }), false);
   }
   assert.equal(byAnother({ reason: "ended_by_admin", by, message: "" }), false);
+});
+
+test("times are written as their readers write them, and dates so that all read the same", () => {
+  const at = new Date(2026, 10, 12, 8, 5).getTime();
+  assert.match(clock(at, "en-US"), /^8:05\sAM$/);
+  assert.equal(clock(at, "de"), "08:05");
+  assert.match(when(at, "", "en-US"), /^Nov 12, 2026, 8:05\sAM$/);
+  const now = new Date();
+  assert.equal(when(now.getTime(), "today at ", "de"), `today at ${clock(now.getTime(), "de")}`);
+});
+
+test("why a session has ended is said in the reader's own time", () => {
+  const at = "2026-11-22T08:54:10.000Z";
+  const said = (/** @type {string} */ message) => explain({ at, message });
+  assert.equal(said("You were signed out at 08:54 UTC, as it was idle."), `You were signed out at ${clock(at)}, as it was idle.`);
+  assert.equal(said("Come at 09:30 UTC."), "Come at 09:30 UTC.");
+  assert.equal(explain({ message: "It\u202E is over." }), "It is over.");
 });
 
 test("a program is named as far as it is known", () => {
@@ -143,7 +160,7 @@ test("an app's texts come before the English ones, and times are said in their l
   assert.equal(german.left(900), "1 Sekunde");
   assert.equal(german.ago(new Date().toISOString()), "gerade eben");
   assert.equal(german.ago(new Date(Date.now() - 7_300_000).toISOString()), "vor 2 Stunden");
-  assert.equal(german.when("2024-03-09T20:30:00.000").split(", vor ")[0], "09.03.24, 20:30");
+  assert.equal(german.when("2024-03-09T20:30:00.000").split(", vor ")[0], "09.03.2024, 20:30");
   assert.equal(german.program({ browser: "Firefox", browser_version: "140", system: "{browser}" }), "Firefox 140 unter {browser}");
   const arabic = new Language({ comma: "، " }, "ar-EG");
   assert.match(arabic.left(3000), /^٣ ثوان/);
