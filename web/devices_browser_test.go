@@ -52,12 +52,18 @@ func TestDevicesPageIsLive(t *testing.T) {
 	s.devices(first, "alice", firefox)
 	first.shows("#devices", "alice on this device only", "Firefox 140 on Linux", "You are signed in nowhere else.")
 	first.shows("#own", "Live now")
+	if !first.has(`advice.hidden`) {
+		t.Error("whoever is signed in nowhere else is told to sign others out")
+	}
 	first.accessible()
 	first.shot("devices-one")
 
 	// A login elsewhere comes at once, and is said once.
 	s.devices(second, "alice", onAndroid)
 	first.shows("#others", "Firefox 140 on Android 14")
+	if !first.has(`document.querySelector("#end-others").childElementCount === 0`) {
+		t.Error("the one other device has two buttons that do the same")
+	}
 	if text := first.shows("#news", "New sign-in: Firefox on Android, "); strings.Count(text, "Android") != 1 {
 		t.Errorf("it is said that %s", text)
 	}
@@ -67,6 +73,7 @@ func TestDevicesPageIsLive(t *testing.T) {
 	third.see(live, "devices-third")
 	first.shows("#others .card:first-child", "Safari 18.1 on macOS")
 	first.shows("#count", "3 devices")
+	first.shows("#end-others", "Sign out all 2 others")
 	first.looksUntil(`document.querySelectorAll('[data-live="true"]').length === 3`)
 	if n := get(first, chromedp.Evaluate[int](`document.querySelectorAll(".badge").length`)); n != 1 {
 		t.Errorf("%d of them are this device", n)
@@ -174,7 +181,7 @@ func TestDevicesPageTakesAnything(t *testing.T) {
 	}
 	w.looksUntil(`count.innerText === "1000 devices" && document.querySelectorAll(".card").length === 31`)
 	w.shows("#news", "999 new sign-ins.")
-	w.shows("#more", "Show 30 more of 999")
+	w.shows("#more", "Show 30 more, 30 of 999 are shown")
 	w.accessible(looks[0], looks[3])
 	w.shot("devices-hostile")
 	w.do(chromedp.Click("#more"))

@@ -60,6 +60,7 @@ function update({ body, date }) {
   const own = sessions.find((s) => s.current);
   $("who").textContent = plain(own?.user);
   $("count").textContent = sessions.length === 1 ? "this device only" : `${sessions.length} devices`;
+  $("advice").hidden = sessions.length === 1;
   $("stale").textContent = "";
   delete $("devices").dataset.old;
   showAll(sessions, hubTime(), end);
@@ -146,8 +147,8 @@ function askOthers(others) {
   asking = others;
   const devices = () => known.size === 2 ? "the other device" : `all ${known.size - 1} other devices`;
   const focused = $("end-others").contains(document.activeElement);
-  $("end-others").replaceChildren(...others ? [ask({
-    label: others === 1 ? "Sign out the other one" : `Sign out all ${others} others`,
+  $("end-others").replaceChildren(...others > 1 ? [ask({ // a single one has its own button
+    label: `Sign out all ${others} others`,
     question: () => [`Sign out ${devices()}? Each needs to sign in again to come back. This cannot be undone.`],
     yes: "Sign out",
     act: endOthers,

@@ -32,7 +32,7 @@ export function showAll(sessions, now, end) {
   $("none").hidden = others.length > 0;
   const rest = others.length - shown.length;
   $("more").hidden = rest === 0;
-  $("more").textContent = `Show ${Math.min(rest, PAGE)} more of ${others.length}`;
+  $("more").textContent = `Show ${Math.min(rest, PAGE)} more, ${shown.length} of ${others.length} are shown`;
   $("more").onclick = () => {
     most += PAGE;
     const next = shown.length;
