@@ -31,11 +31,13 @@ func (t timed) Load(ctx context.Context, key session.Key) (session.Snapshot, err
 	return t.Store.Load(ctx, key)
 }
 
-// Commit waits for the store's answer for as long as it takes: with many changes that a slow machine leaves without one,
+// Commit waits for the store's answer for far longer than it takes: with many changes that a slow machine leaves without one,
 // there are more orders to try than anybody could. The store itself refuses a change that comes too late.
 func (t timed) Commit(ctx context.Context, key session.Key, change session.Change) (session.Snapshot, error) {
 	began := time.Now()
-	snap, err := t.Store.Commit(context.WithoutCancel(ctx), key, change)
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	snap, err := t.Store.Commit(patient, key, change)
 	note(ctx, began, !errors.Is(err, session.ErrConflict))
 	return snap, err
 }

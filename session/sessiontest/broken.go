@@ -27,7 +27,7 @@ func (b broken) Commit(
 	}
 	for {
 		lostTo, err := b.Store.Commit(ctx, key, change)
-		if !errors.Is(err, session.ErrConflict) {
+		if !errors.Is(err, session.ErrConflict) || lostTo.Version == change.From { // it is too late, say
 			return lostTo, err
 		}
 		change.From = lostTo.Version

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -58,5 +59,10 @@ func TestBroken(t *testing.T) {
 	}
 	if err := commit(broken, change()); !errors.Is(err, session.ErrConflict) {
 		t.Errorf("a change that is too late to slip through: %v, want ErrConflict", err)
+	}
+	late := change()
+	late.From, late.NotAfter = second.ID, time.Now().Add(-time.Minute)
+	if err := commit(broken, late); !errors.Is(err, session.ErrConflict) {
+		t.Errorf("a change whose time is over: %v, want ErrConflict", err)
 	}
 }
