@@ -38,26 +38,26 @@ func runNginx(t *testing.T, name string, changes ...string) {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		paths += fmt.Sprintf("    %s_temp_path %s;\n", kind, filepath.Join(folder, kind))
 	}
-	file := deployed(t, name, folder, append(changes, "http {\n", paths)...)
+	file := shipped(t, "deploy/"+name, folder, append(changes, "http {\n", paths)...)
 	globals := "daemon off; master_process off; pid " + filepath.Join(folder, "pid") + "; error_log stderr;"
 	nginx := &process{Cmd: exec.Command(installed("nginx"), "-p", folder, "-e", "stderr", "-c", file, "-g", globals)}
 	nginx.start(t)
 }
 
-// deployed copies a configuration from deploy/ into a folder, with the changes, which are old and new in turn. Each
+// shipped copies a configuration of the project's into a folder, with the changes, which are old and new in turn. Each
 // must be there to be changed.
-func deployed(t *testing.T, name, folder string, changes ...string) (file string) {
+func shipped(t *testing.T, path, folder string, changes ...string) (file string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../deploy", name))
+	text, err := os.ReadFile(filepath.Join("../..", path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(changes); i += 2 {
 		if !strings.Contains(string(text), changes[i]) {
-			t.Fatalf("deploy/%s does not hold %q", name, changes[i])
+			t.Fatalf("%s does not hold %q", path, changes[i])
 		}
 	}
-	file = filepath.Join(folder, name)
+	file = filepath.Join(folder, filepath.Base(path))
 	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +76,7 @@ func installed(name string) string {
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	users := filepath.Join(t.TempDir(), "users")
-	if code, _, errors := passwd(t, "open sesame\n", users, "alice"); code != exitOK {
-		t.Fatal(errors)
-	}
+	users := usersFile(t, "open sesame")
 	var hubs []string
 	var processes []*process
 	for range 2 {

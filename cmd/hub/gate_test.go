@@ -29,14 +29,14 @@ var gates = map[string]func(t *testing.T, listen, hub1, hub2, app string){
 	},
 	"HAProxy": func(t *testing.T, listen, hub1, hub2, app string) {
 		folder, inner := t.TempDir(), redistest.FreeAddr(t)
-		script := deployed(t, "verify.lua", folder)
-		file := deployed(t, "haproxy-verify.cfg", folder, "/etc/haproxy/verify.lua", script, "bind :8080", "bind "+listen,
+		script := shipped(t, "deploy/verify.lua", folder)
+		file := shipped(t, "deploy/haproxy-verify.cfg", folder, "/etc/haproxy/verify.lua", script, "bind :8080", "bind "+listen,
 			"127.0.0.1:8081", inner, "hub-1:8080", hub1, "hub-2:8080", hub2, "app:3000", app)
 		(&process{Cmd: exec.Command(installed("haproxy"), "-db", "-f", file)}).start(t)
 	},
 	"Caddy": func(t *testing.T, listen, hub1, hub2, app string) {
 		folder := t.TempDir()
-		file := deployed(t, "Caddyfile", folder, ":8080 {", "http://"+listen+" {", "hub-1:8080", hub1, "hub-2:8080", hub2,
+		file := shipped(t, "deploy/Caddyfile", folder, ":8080 {", "http://"+listen+" {", "hub-1:8080", hub1, "hub-2:8080", hub2,
 			"app:3000", app)
 		caddy := &process{Cmd: exec.Command(installed("caddy"), "run", "--config", file, "--adapter", "caddyfile")}
 		caddy.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)

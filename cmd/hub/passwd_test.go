@@ -30,6 +30,16 @@ func passwd(t *testing.T, input, file, user string) (code int, out, errors strin
 	return code, stdout.String(), stderr.String()
 }
 
+// usersFile returns an htpasswd file in which alice has a password.
+func usersFile(t *testing.T, password string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "users")
+	if code, _, errors := passwd(t, password+"\n", file, "alice"); code != exitOK {
+		t.Fatal(errors)
+	}
+	return file
+}
+
 func TestPasswd(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "users")

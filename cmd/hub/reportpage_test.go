@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,11 +13,7 @@ func TestReportPage(t *testing.T) {
 	if len(blocks) != 11 || !strings.Contains(blocks[0].text, "\nbin/hub serve --htpasswd users\n") {
 		t.Fatalf("the page has %d blocks, and first %q", len(blocks), blocks[0].text)
 	}
-	users := filepath.Join(t.TempDir(), "users")
-	if code, _, errors := passwd(t, "correct horse\n", users, "alice"); code != exitOK {
-		t.Fatal(errors)
-	}
-	_, base := serve(t, "--htpasswd="+users)
+	_, base := serve(t, "--htpasswd="+usersFile(t, "correct horse"))
 	token := ""
 	for i := 2; i+1 < len(blocks); i++ {
 		command, answer := blocks[i].text, blocks[i+1]

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,12 +45,8 @@ func TestExampleIsShort(t *testing.T) {
 func startExample(t *testing.T) string {
 	t.Helper()
 	folder, address, backend := t.TempDir(), redistest.FreeAddr(t), redistest.FreeAddr(t)
-	users := filepath.Join(folder, "users")
-	if code, _, errors := passwd(t, "correct horse\n", users, "alice"); code != exitOK {
-		t.Fatal(errors)
-	}
-	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--htpasswd="+users, "--trusted-proxy=127.0.0.1",
-		"--data="+filepath.Join(folder, "hub.db"))
+	hub := startHub(t, "serve", "--listen=127.0.0.1:0", "--htpasswd="+usersFile(t, "correct horse"),
+		"--trusted-proxy=127.0.0.1")
 
 	_, port, _ := strings.Cut(backend, ":")
 	node := &process{Cmd: exec.Command("node", spaFolder+"/backend.mjs")}
@@ -62,21 +57,8 @@ func startExample(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(site + "/nginx.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes := []string{"127.0.0.1:8080", hub.address(t), "127.0.0.1:3000", backend, "127.0.0.1:8000", address,
-		"/tmp/spa-", folder + "/spa-"}
-	for old := range slices.Chunk(changes, 2) {
-		if !strings.Contains(string(text), old[0]) {
-			t.Fatalf("nginx.conf does not hold %q", old[0])
-		}
-	}
-	file := folder + "/nginx.conf"
-	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := shipped(t, "examples/spa/nginx.conf", folder, "127.0.0.1:8080", hub.address(t), "127.0.0.1:3000", backend,
+		"127.0.0.1:8000", address, "/tmp/spa-", folder+"/spa-")
 	// Its workers would be another user, who need not see a test's folders.
 	globals := "daemon off; master_process off;"
 	nginx := &process{Cmd: exec.Command(installed("nginx"), "-p", site, "-e", "stderr", "-c", file, "-g", globals)}
