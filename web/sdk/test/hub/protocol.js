@@ -54,7 +54,7 @@ function open(token, more) {
   return { hub, next };
 }
 
-test("a login elsewhere: told by whom, closed with 4001, and acknowledged", { timeout: 30_000 }, async () => {
+test("a login elsewhere: told by whom, closed with 4001, and acknowledged", { timeout: 120_000 }, async () => {
   const { token, session } = await signIn("alice");
   const { hub, next } = open(token);
   const welcome = await next("welcome");
@@ -80,13 +80,13 @@ test("a login elsewhere: told by whom, closed with 4001, and acknowledged", { ti
   assert.equal((await late.next("ended")).code, 4001);
 });
 
-test("a token that nobody was given", { timeout: 30_000 }, async () => {
+test("a token that nobody was given", { timeout: 120_000 }, async () => {
   const { next } = open(`sh_${"A".repeat(86)}`);
   assert.equal((await next("revoked")).reason, "unknown");
   assert.equal((await next("ended")).code, 4004);
 });
 
-test("a push, and its acknowledgement", { timeout: 30_000 }, async () => {
+test("a push, and its acknowledgement", { timeout: 120_000 }, async () => {
   const { token } = await signIn("bob");
   const { hub, next } = open(token);
   await next("live");
@@ -99,7 +99,7 @@ test("a push, and its acknowledgement", { timeout: 30_000 }, async () => {
   assert.equal((await next("ended")).code, 4003);
 });
 
-test("signing out, over HTTP and by the socket, in all of a session's connections", { timeout: 30_000 }, async () => {
+test("signing out, over HTTP and by the socket, in all of a session's connections", { timeout: 120_000 }, async () => {
   for (const platform of [{}, { fetch: () => Promise.reject(new TypeError("another origin")) }]) {
     const { token } = await signIn("carol");
     const [one, two] = [open(token, { platform }), open(token)];
@@ -110,7 +110,7 @@ test("signing out, over HTTP and by the socket, in all of a session's connection
   }
 });
 
-test("ended by an administrator, with a message", { timeout: 30_000 }, async () => {
+test("ended by an administrator, with a message", { timeout: 120_000 }, async () => {
   const { token } = await signIn("dave");
   const { next } = open(token);
   await next("live");
@@ -130,7 +130,7 @@ test("a session that runs out: warned, renewed by activity, and ended at last", 
   assert.equal((await next("ended")).code, 4002);
 });
 
-test("without a socket: heartbeats of a session that lives, and one that has ended", { timeout: 30_000 }, async () => {
+test("without a socket: heartbeats of a session that lives, and one that has ended", { timeout: 120_000 }, async () => {
   const { token } = await signIn("frank");
   class Blocked {
     readyState = 0;
