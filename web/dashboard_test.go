@@ -355,6 +355,8 @@ func TestDashboardIsForEverybody(t *testing.T) {
 
 	b.signIn(apiKey)
 	b.until(`all("#user-sessions .rows-body .row").length === 5 && all("#user-ended li").length === 2 && all(".health").length === 1`)
+	// Whoever comes for a user lands there, and the board is as wide as the window.
+	b.until(`query("#user").getBoundingClientRect().top < 150 && query(".bar").offsetWidth === innerWidth`)
 	b.do(chromedp.Focus("#event-list .rows"))
 	b.press("ArrowDown", "Enter")
 	b.do(chromedp.Click("#end-all"))

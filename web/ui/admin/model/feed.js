@@ -218,9 +218,10 @@ export class Feed {
     this.#changed(fresh);
   }
 
-  /** @param {Event[]} events @returns {Event[]} those that are not there yet */
+  /** @param {Event[]} events @returns {Event[]} those that are not there yet; the stream knows nothing of since */
   #news(events) {
-    return events.filter(({ id }) => !this.#ids.has(id));
+    const since = Date.parse(this.#only.since ?? "");
+    return events.filter(({ id, at }) => !this.#ids.has(id) && !(Date.parse(at) < since));
   }
 
   /** Has these events, or as many as there is room for. @param {Event[]} events newest first */

@@ -69,7 +69,7 @@ export class Chart {
       pointerleave: () => document.activeElement !== this.#plot && this.#pick(undefined) });
     this.#plot.append(this.#drawing);
     this.#table = h("details", { toggle: () => this.#tabulate() },
-      h("summary", {}, "Table"),
+      h("summary", { ariaLabel: `Table of ${kind.title.toLowerCase()}` }, "Table"),
       h("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: `${kind.title}, as a table` },
         h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"),
           ...kind.series.map((name) => h("th", { scope: "col" }, name)))), this.#rows)));

@@ -60,8 +60,10 @@ function question({ sessions }, session) {
     const told = one.connections > 0 ? "It is told at once." : "It is not connected: it finds out when it comes back.";
     return ["Ends the session on ", h("bdi", {}, deviceName(one)), `. ${told}`];
   }
-  return [`Ends all ${sessions.length.toLocaleString()} live sessions of this user; ${connected.toLocaleString()} of them ` +
-    "connected and told at once, the others when they come back."];
+  const who = `Ends all ${sessions.length.toLocaleString()} live sessions of this user`;
+  if (connected === 0) return [`${who}. None is connected: they find out when they come back.`];
+  if (connected === sessions.length) return [`${who}. All are connected, and told at once.`];
+  return [`${who}; ${connected.toLocaleString()} of them connected and told at once, the others when they come back.`];
 }
 
 /** @param {string} message */
