@@ -38,7 +38,7 @@ const LABEL = 74;
 const ROW = 15_000;
 
 /** @param {number} at */
-const time = (at) => new Date(at).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
+const time = (at) => new Date(at).toLocaleTimeString([], { timeStyle: "short" });
 /** @param {number} at */
 const exactly = (at) => new Date(at).toLocaleTimeString();
 
