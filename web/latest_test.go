@@ -112,17 +112,32 @@ func TestEventsOfATime(t *testing.T) {
 			}
 		}
 		at := func(seconds int) string { return noon.Add(time.Duration(seconds) * time.Second).Format(time.RFC3339) }
-		of := func(query string, want int, first, last string) *reply {
+		// An answer may have fewer than there are, where the machine is busy: it is gone on from.
+		of := func(query string, want int, first, last string) {
 			t.Helper()
-			r := s.admin("GET", eventsPath+"?"+query, "").want(http.StatusOK).length(want, "events")
-			return r.has(first, "events", 0, "by", "ip").has(last, "events", want-1, "by", "ip")
+			var found []any
+			for place, on := "", true; on; {
+				r := s.admin("GET", eventsPath+"?"+query+place, "").want(http.StatusOK)
+				page := r.at("events").([]any)
+				if strings.HasPrefix(query, "last=") {
+					found = append(page, found...)
+					place, on = "&before="+url.QueryEscape(r.at("from").(string)), r.at("earlier") == true
+				} else {
+					found = append(found, page...)
+					place, on = "&after="+url.QueryEscape(r.at("next").(string)), r.at("more") == true
+				}
+			}
+			ip := func(e any) any { return e.(map[string]any)["by"].(map[string]any)["ip"] }
+			if len(found) != want || ip(found[0]) != first || ip(found[want-1]) != last {
+				t.Errorf("%s: %d events from %v to %v, want %d from %s to %s", query, len(found), ip(found[0]),
+					ip(found[len(found)-1]), want, first, last)
+			}
 		}
 		ten := "&since=" + at(60) + "&until=" + at(120)
-		of("last=1000"+ten, 60, "60", "119").has(nil, "earlier")
+		of("last=1000"+ten, 60, "60", "119")
+		of("last=25"+ten, 60, "60", "119")
 		of("limit=1000"+ten, 60, "60", "119")
-		r := of("last=25"+ten, 25, "95", "119").has(true, "earlier")
-		of("last=1000&before="+url.QueryEscape(r.at("from").(string))+ten, 35, "60", "94")
-		of("last=1000&since="+at(1297), 3, "1297", "1299").has(nil, "earlier") // the thousand before are too old
+		of("last=1000&since="+at(1297), 3, "1297", "1299")
 		of("last=1000&until="+at(2), 2, "0", "1")
 	})
 }
