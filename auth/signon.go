@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -22,12 +23,25 @@ const MaxCode = 8 << 10
 // SignOn is a sign-in at the provider that one browser has begun: the three secrets of the authorization code flow,
 // which are made of one, so that the browser has only that to keep. The state says which browser may finish, the nonce
 // which ID token is meant, and the verifier (PKCE, RFC 7636) who may redeem the code.
-type SignOn struct{ secret [32]byte }
+type SignOn struct {
+	secret [32]byte
+	anew   bool
+}
+
+// anewSuffix ends the states of sign-ins anew, for the page that they come back to: it has another use for them.
+const anewSuffix = "-anew"
 
 // NewSignOn returns one that nobody can guess.
 func NewSignOn() SignOn {
 	var s SignOn
 	rand.Read(s.secret[:]) // it never fails
+	return s
+}
+
+// Anew returns the sign-in as one for which the provider is to ask users who they are even if it knows them. None of its
+// secrets is that of the other.
+func (s SignOn) Anew() SignOn {
+	s.anew = true
 	return s
 }
 
@@ -37,14 +51,20 @@ func ParseSignOn(text string) (s SignOn, ok bool) {
 	if err != nil || len(secret) != len(s.secret) || len(text) != base64.RawURLEncoding.EncodedLen(len(secret)) {
 		return SignOn{}, false // the decoder passes over line ends
 	}
-	return SignOn{[32]byte(secret)}, true
+	return SignOn{secret: [32]byte(secret)}, true
 }
 
 // Secret is what the browser keeps, and nobody else may know, in letters that a cookie can have.
 func (s SignOn) Secret() string { return base64.RawURLEncoding.EncodeToString(s.secret[:]) }
 
-// State is what the provider sends back with its answer: 43 letters. It tells nothing of the rest.
-func (s SignOn) State() string { return s.derive("state") }
+// State is what the provider sends back with its answer: 43 letters, and whether it is a sign-in anew. It tells nothing
+// of the rest.
+func (s SignOn) State() string {
+	if s.anew {
+		return s.derive("state") + anewSuffix
+	}
+	return s.derive("state")
+}
 
 // Began reports whether a state is of this sign-in, in a time that tells nothing of it.
 func (s SignOn) Began(state string) bool {
@@ -56,6 +76,9 @@ func (s SignOn) verifier() string { return s.derive("verifier") }
 
 // derive returns one of the secrets that are made of the one.
 func (s SignOn) derive(what string) string {
+	if s.anew {
+		what += anewSuffix
+	}
 	key, err := hkdf.Expand(sha256.New, s.secret[:], "sessionhub sign-on "+what, sha256.Size)
 	if err != nil {
 		panic(err) // it is not longer than the function gives
@@ -73,6 +96,7 @@ const (
 	SignOnUnknown    SignOnFault = "unknown"    // not begun by this browser, too long ago, or finished already
 	SignOnCode       SignOnFault = "code"       // the provider does not take its code: it is used, too old or made up
 	SignOnIssuer     SignOnFault = "issuer"     // it is another provider that has answered
+	SignOnStale      SignOnFault = "stale"      // the provider has not asked anew who the user is, or does not say so
 	SignOnSetUp      SignOnFault = "set-up"     // the provider does not know the hub as it is set up
 )
 
@@ -91,7 +115,7 @@ func (e *SignOnError) Error() string {
 // Unwrap returns the reason, and what kind of error it is.
 func (e *SignOnError) Unwrap() []error {
 	switch e.Fault {
-	case SignOnCode, SignOnIssuer:
+	case SignOnCode, SignOnIssuer, SignOnStale:
 		return []error{ErrCredentials, e.Err}
 	case SignOnSetUp:
 		return []error{ErrProvider, e.Err}
@@ -142,20 +166,24 @@ func (o *OIDC) SignOnURL(ctx context.Context, s SignOn, back string) (string, er
 	if err != nil {
 		return "", err
 	}
-	nonce, challenge := oauth2.SetAuthURLParam("nonce", s.nonce()), oauth2.S256ChallengeOption(s.verifier())
-	return client.AuthCodeURL(s.State(), nonce, challenge), nil
+	asked := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("nonce", s.nonce()), oauth2.S256ChallengeOption(s.verifier())}
+	if s.anew { // OpenID Connect Core 1.0, section 3.1.2.1; some providers know one of the two alone
+		asked = append(asked, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	return client.AuthCodeURL(s.State(), asked...), nil
 }
 
 // SignOnAnswer is what the provider has sent back by way of the browser: a code, or an error (RFC 6749, section 4.1.2).
 type SignOnAnswer struct {
 	Code, Error string
 	Issuer      string // iss; empty is none
+	// Begun is when the sign-in was, for one anew: the provider must have asked its user since.
+	Begun time.Time
 }
 
 // Redeem returns whom the provider's answer to a sign-in vouches for, whose state must have been compared. It sends the
 // code to the provider, which takes it once, verifies the ID token that it gets, and asks for the user where that does
-// not say. It returns a *SignOnError or a
-// *TokenError if that led to nothing, and ErrProvider, wrapped, if it cannot be known before ctx ends.
+// not say. It returns a *SignOnError or a *TokenError if that led to nothing, and ErrProvider, wrapped, if it cannot be known before ctx ends.
 func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnAnswer) (Identity, error) {
 	client, known, err := o.client(ctx, back)
 	if err != nil {
@@ -181,6 +209,11 @@ func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnA
 	if err != nil {
 		return Identity{}, err
 	}
+	if s.anew {
+		if err := signedInSince(claims, answer.Begun); err != nil {
+			return Identity{}, err
+		}
+	}
 	if id.User, err = o.user(claims); err != nil && known.UserInfo != "" {
 		id.User, err = o.userFromInfo(ctx, known.UserInfo, tokens, id.SSO.Subject)
 	}
@@ -188,6 +221,20 @@ func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnA
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// signedInSince checks that the user of an ID token has signed in at the provider since then. Browsers carry what is asked
+// for, and may leave it out: the token alone counts (OpenID Connect Core 1.0, sections 2 and 3.1.2.1).
+func signedInSince(c claims, begun time.Time) error {
+	var seconds float64
+	if err := json.Unmarshal(c["auth_time"], &seconds); err != nil {
+		return failed(SignOnStale, "the ID token does not say when the user signed in: auth_time is %q", c["auth_time"])
+	}
+	at := time.Unix(int64(seconds), 0)
+	if at.Before(begun.Add(-clockLeeway)) || time.Until(at) > clockLeeway {
+		return failed(SignOnStale, "the user signed in at %s, and was to do so since %s", at.UTC(), begun.UTC())
+	}
+	return nil
 }
 
 // userFromInfo asks the provider's userinfo endpoint for the user, whom some providers do not name in the ID token

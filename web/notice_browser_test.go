@@ -268,7 +268,7 @@ func TestNoticeReports(t *testing.T) {
 	s.faked(w, "")
 	w.script(`handled = (event) => event.type === "session-report" && (window.detail = event.detail)`)
 	w.script(`hub.report = async (proof) =>
-		({status: 200, body: {ended: proof.id_token === "t", session: {}, sessions: []}})`)
+		({status: 200, body: {ended: proof?.id_token === "t", session: {}, sessions: []}})`)
 	w.script(`say(%s)`, ending("superseded", byOther))
 	w.choose("It was not me")
 	w.says("You are signed out here")

@@ -27,6 +27,7 @@ var (
 	sdkImports  = regexp.MustCompile(`(?m)^import .*\n`)
 	sdkInternal = regexp.MustCompile(`(?m)^export (class|function ended|async function call)`)
 	sdkIndent   = regexp.MustCompile(`(?m)^\s+|[ \t]+$`)
+	sdkSpaces   = regexp.MustCompile(` (=>|[!=]==|[<>]=|\?\?=?|\|\||&&|=) `)
 	sdkPrivate  = regexp.MustCompile(`#[a-zA-Z]\w*`)
 )
 
@@ -43,7 +44,8 @@ var sdk = sync.OnceValue(func() string {
 	}
 	text := sdkComments.ReplaceAllString(all.String(), "")
 	text = sdkInternal.ReplaceAllString(sdkImports.ReplaceAllString(text, ""), "$1")
-	return shorten(sdkIndent.ReplaceAllString(text, ""))
+	text = sdkSpaces.ReplaceAllString(sdkIndent.ReplaceAllString(text, ""), "$1")
+	return shorten(text)
 })
 
 // shorten gives the private names of classes, which nothing outside of them can use, names as short as can be: a letter,

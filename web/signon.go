@@ -21,26 +21,39 @@ const (
 	providerWithin = 4 * time.Second
 )
 
-// signOnInput is the provider's answer to a sign-in, as the browser brings it: a code, or an error.
-type signOnInput struct {
-	State  string `json:"state" minLength:"1" maxLength:"256" doc:"As it came from the provider"`
-	Code   string `json:"code,omitempty" maxLength:"8192" doc:"The same; good once"`
+// broughtBack is the provider's answer to a sign-in, as the browser brings it: a code, or an error.
+type broughtBack struct {
+	Code   string `json:"code,omitempty" maxLength:"8192" doc:"As it came from the provider; good once"`
 	Error  string `json:"error,omitempty" maxLength:"128" doc:"The same, where there is no code"`
 	Issuer string `json:"iss,omitempty" maxLength:"1024" doc:"The same, where it came"`
-	clientInput
 }
 
-func (in *signOnInput) check(f *fields) {
-	f.text("state", in.State, 1, 256)
+func (in *broughtBack) bound(f *fields) {
 	f.text("code", in.Code, 0, auth.MaxCode)
 	f.text("error", in.Error, 0, 128)
 	f.text("iss", in.Issuer, 0, 1024)
+}
+
+func (in *broughtBack) check(f *fields) {
+	in.bound(f)
 	switch {
 	case in.Code == "" && in.Error == "":
 		f.fail("code", "is required where there is no error")
 	case in.Code != "" && in.Error != "":
 		f.fail("error", "does not go together with a code")
 	}
+}
+
+// signOnInput signs in whom the provider's answer names.
+type signOnInput struct {
+	State string `json:"state" minLength:"1" maxLength:"256" doc:"As it came from the provider"`
+	broughtBack
+	clientInput
+}
+
+func (in *signOnInput) check(f *fields) {
+	f.text("state", in.State, 1, 256)
+	in.broughtBack.check(f)
 	in.clientInput.check(f)
 }
 
@@ -62,6 +75,8 @@ func signOnProblem(fault auth.SignOnFault) *problem {
 		detail = "What the provider sent along has been used before, or is too old. Sign in again."
 	case auth.SignOnIssuer:
 		detail = "The answer is not that of the provider which the hub had asked. Sign in again."
+	case auth.SignOnStale:
+		detail = "The provider has not asked anew who the user is, or does not say so. Sign out there, then try again."
 	case auth.SignOnSetUp:
 		p := newProblem(http.StatusServiceUnavailable, "sign-on-"+string(fault), "The provider does not know this hub",
 			"One of the two is not set up right; the hub's log says what is wrong. Tell whoever runs the hub.")
@@ -78,8 +93,12 @@ func signOnProblem(fault auth.SignOnFault) *problem {
 // 1.0, section 3.1; RFC 7636, RFC 9700), in the order in which a browser asks them.
 func (s *server) signOnRoutes() []route {
 	start := operation("GET", signOnStart, "start-sign-on", "Go and sign in at the OpenID provider", nil)
-	start.Parameters = []*huma.Param{queryParam("return", huma.TypeString, "/devices",
-		"The path of this site to go to afterwards, in 1000 bytes at most. What is none is left out.")}
+	start.Parameters = []*huma.Param{
+		queryParam("return", huma.TypeString, "/devices",
+			"The path of this site to go to afterwards, in 1000 bytes at most. What is none is left out."),
+		queryParam("report", huma.TypeBoolean, true, "With true, it signs nobody in, and proves to POST "+
+			"/v1/session/report who the user is: the provider asks even those whom it knows."),
+	}
 	finish := operation("POST", "/v1/login/oidc/code", "finish-sign-on", "Sign in by the OpenID provider's code", nil)
 	return []route{
 		raw(start, http.HandlerFunc(s.startSignOn)).
@@ -96,7 +115,7 @@ func (s *server) signOnRoutes() []route {
 		on(s, creates(finish), s.finishSignOn).
 			says("The sign-in page sends what came with the browser from the provider. The state must be that of a sign-in "+
 				"which this browser has begun; that is over then, whatever comes of it. At the limit it is as with a password.").
-			takes(signOnInput{State: exampleState, Code: "SplxlOBeZQQYbYS6WxSbIA",
+			takes(signOnInput{State: exampleState, broughtBack: broughtBack{Code: "SplxlOBeZQQYbYS6WxSbIA"},
 				clientInput: clientInput{Device: exampleDevice, Deliver: inCookie}}).
 			gives(http.StatusCreated, "The user is signed in; ended lists the sessions that had to go.",
 				signOnAnswer{exampleOpened, "/devices"}, cookieSet).
@@ -119,17 +138,21 @@ func (s *server) startSignOn(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newCall(w, r)
 	defer c.end()
-	c.header.Set("Location", s.beginSignOn(c, sitePath(r.URL.Query().Get("return"))))
+	query := r.URL.Query()
+	c.header.Set("Location", s.beginSignOn(c, sitePath(query.Get("return")), query.Get("report") == "true"))
 	w.WriteHeader(http.StatusSeeOther)
 }
 
 // beginSignOn returns where a browser goes to sign in, and has it keep what it needs when it comes back.
-func (s *server) beginSignOn(c *call, returnTo string) string {
+func (s *server) beginSignOn(c *call, returnTo string, report bool) string {
 	if c.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		// Where the provider asks nothing, this would sign the user in, and somebody out, on another site's wish.
 		return signInPage("", returnTo)
 	}
-	begun := signOn{SignOn: auth.NewSignOn(), at: time.Now(), returnTo: returnTo}
+	begun := signOn{SignOn: auth.NewSignOn(), at: time.Now(), returnTo: returnTo, report: report}
+	if report {
+		begun.SignOn = begun.Anew()
+	}
 	c.leave(providerWithin)
 	page, err := s.OIDC.SignOnURL(c.Context(), begun.SignOn, s.backAddress(c.Request))
 	if err != nil {
@@ -159,10 +182,15 @@ func signInPage(why, returnTo string) string {
 // backAddress returns where the provider sends the browser back to. The public URL says where the hub is; without one,
 // it is where the browser has found it.
 func (s *server) backAddress(r *http.Request) string {
+	return s.siteAddress(r) + signOnBack
+}
+
+// siteAddress returns where the hub is.
+func (s *server) siteAddress(r *http.Request) string {
 	if s.origins.own != "" {
-		return s.origins.own + signOnBack
+		return s.origins.own
 	}
-	own := url.URL{Scheme: "http", Host: r.Host, Path: signOnBack}
+	own := url.URL{Scheme: "http", Host: r.Host}
 	if s.SecureCookies || r.TLS != nil {
 		own.Scheme = "https"
 	}
@@ -174,23 +202,26 @@ func (s *server) finishSignOn(c *call, in *signOnInput) (*signOnAnswer, error) {
 	if s.OIDC == nil {
 		return nil, errNoOIDC
 	}
-	begun, ok := s.takeSignOn(c, in.State)
-	if !ok {
-		err := &auth.SignOnError{Fault: auth.SignOnUnknown, Err: errors.New("this browser has no cookie for its state")}
+	begun, err := s.takeSignOn(c, in.State, false)
+	if err != nil {
 		s.metrics.failed(err)
 		return nil, err
 	}
-	c.leave(providerWithin)
-	given := auth.SignOnAnswer{Code: in.Code, Error: in.Error, Issuer: in.Issuer}
 	answer, err := s.loginVouched(c, in.clientInput, func() (auth.Identity, error) {
-		id, err := s.OIDC.Redeem(c.Context(), begun.SignOn, s.backAddress(c.Request), given)
-		c.leave(storeLeast)
-		return id, err
+		return s.redeem(c, begun, in.broughtBack)
 	})
 	if err != nil {
 		return nil, returning(err, begun.returnTo)
 	}
 	return &signOnAnswer{*answer, begun.returnTo}, nil
+}
+
+// redeem returns whom the provider vouches for in its answer to a sign-in, and leaves the store time.
+func (s *server) redeem(c *call, begun signOn, in broughtBack) (auth.Identity, error) {
+	c.leave(providerWithin)
+	defer c.leave(storeLeast)
+	given := auth.SignOnAnswer{Code: in.Code, Error: in.Error, Issuer: in.Issuer, Begun: begun.at}
+	return s.OIDC.Redeem(c.Context(), begun.SignOn, s.backAddress(c.Request), given)
 }
 
 // returning adds to the problem that err is where its user wanted to go.

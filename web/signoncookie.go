@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -31,7 +32,11 @@ type signOn struct {
 	auth.SignOn
 	at       time.Time
 	returnTo string // a path of this site, or nothing
+	report   bool   // it is to prove who reports an intruder, and signs nobody in
 }
+
+// forReport ends the cookie of such a sign-in. Without it the state is another, so that it cannot be taken away.
+const forReport = "report"
 
 // signOnCookie returns the one in which a sign-in is kept; without a value, it is taken back.
 func (s *server) signOnCookie(state, value string) *http.Cookie {
@@ -62,8 +67,19 @@ func (s *server) keepSignOn(c *call, begun signOn) {
 	c.header.Add("Set-Cookie", s.signOnCookie(begun.State(), begun.String()).String())
 }
 
-// takeSignOn returns the sign-in that this browser has begun under a state, and has the browser forget it.
-func (s *server) takeSignOn(c *call, state string) (begun signOn, ok bool) {
+// takeSignOn returns the sign-in that this browser has begun under a state, for a login or a report, and has the browser
+// forget it.
+func (s *server) takeSignOn(c *call, state string, report bool) (begun signOn, err error) {
+	begun, ok := s.findSignOn(c, state)
+	if ok && begun.report == report {
+		return begun, nil
+	}
+	return signOn{}, &auth.SignOnError{
+		Fault: auth.SignOnUnknown, Err: errors.New("this browser has no cookie for its state, or for another use"),
+	}
+}
+
+func (s *server) findSignOn(c *call, state string) (begun signOn, ok bool) {
 	cookie, err := c.Cookie(s.signOnCookie(state, "").Name)
 	if err != nil {
 		return signOn{}, false
@@ -80,13 +96,18 @@ func (s *server) takeSignOn(c *call, state string) (begun signOn, ok bool) {
 // back.
 func (b signOn) String() string {
 	back := base64.RawURLEncoding.EncodeToString([]byte(b.returnTo))
-	return strings.Join([]string{b.Secret(), strconv.FormatInt(b.at.Unix(), 10), back}, ".")
+	parts := []string{b.Secret(), strconv.FormatInt(b.at.Unix(), 10), back}
+	if b.report {
+		parts = append(parts, forReport)
+	}
+	return strings.Join(parts, ".")
 }
 
 // parseSignOn reads what String has written. The browser's owner may have changed it: it is checked again.
 func parseSignOn(value string) (signOn, bool) {
 	parts := strings.Split(value, ".")
-	if len(parts) != 3 {
+	report := len(parts) == 4 && parts[3] == forReport
+	if len(parts) != 3 && !report {
 		return signOn{}, false
 	}
 	secret, ok := auth.ParseSignOn(parts[0])
@@ -95,7 +116,10 @@ func parseSignOn(value string) (signOn, bool) {
 	if !ok || err != nil || bad != nil {
 		return signOn{}, false
 	}
-	return signOn{SignOn: secret, at: time.Unix(seconds, 0), returnTo: sitePath(string(back))}, true
+	if report {
+		secret = secret.Anew()
+	}
+	return signOn{SignOn: secret, at: time.Unix(seconds, 0), returnTo: sitePath(string(back)), report: report}, true
 }
 
 // sitePath returns an address if it is a path of this site to whoever reads it, and nothing if it may be anything else:

@@ -1,4 +1,10 @@
 // What <session-notice> is made of: its style, and elements and text, never markup in a string.
+import { plain } from "./words.js";
+
+/**
+ * @import { Notice, Session } from "./types.d.ts"
+ * @import { Language } from "./notice-texts.js"
+ */
 
 const STYLE = `
 :host {
@@ -122,6 +128,43 @@ export const button = (text, click, look = "") =>
 
 /** @param {...(HTMLElement | false)} buttons */
 export const row = (...buttons) => h("div", { class: "row" }, ...buttons);
+
+/**
+ * Lists what is known of who has ended a session, or of a session that was reported.
+ * @param {Language} words @param {Pick<Notice, "by"> & Partial<Notice>} of
+ */
+export function facts(words, { by, at }) {
+  /** @param {"device" | "browser" | "address" | "time"} name @param {Node} value */
+  const fact = (name, value) => h("div", {}, h("dt", {}, words.say(name)), h("dd", {}, value));
+  const time = h("time", { dateTime: at ?? "" });
+  const refresh = () => {
+    time.textContent = words.when(at ?? "");
+    setTimeout(() => time.isConnected && refresh(), 20_000);
+  };
+  if (at) refresh();
+  const { name, guessed } = words.device(by, "unknown_device");
+  const browser = words.program(by?.client);
+  const list = h("dl", { part: "facts" },
+    by && fact("device", h("bdi", {}, guessed ? browser : name)),
+    browser && !guessed && fact("browser", h("bdi", {}, browser)),
+    by?.ip && fact("address", h("bdi", {}, plain(by.ip))),
+    at && fact("time", time));
+  return list.hasChildNodes() && list;
+}
+
+const MOST = 5; // devices that are listed
+
+/** Lists the first of some sessions. @param {Language} words @param {Session[]} sessions */
+export function devices(words, sessions) {
+  const comma = words.say("comma");
+  const list = h("ul", {}, ...sessions.slice(0, MOST).map((s) => h("li", {}, h("bdi", {}, words.device(s).name),
+    h("span", {}, h("bdi", {}, words.program(s.client)), words.program(s.client) && comma,
+      h("bdi", {}, plain(s.ip) || words.say("unknown_address")), comma,
+      words.say("last_active", { ago: words.ago(s.last_active_at) })))));
+  const more = sessions.length - MOST;
+  if (more > 0) list.append(h("li", {}, words.say("others_more", { count: String(more) })));
+  return list;
+}
 
 /** Waits until what has just been put on the page can be seen: a page that is hidden paints nothing. */
 export const painted = () =>

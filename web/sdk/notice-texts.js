@@ -43,6 +43,10 @@ export const ENGLISH = {
 
   prove: ["Sign the other device out", "To be sure that it is you who asks, your password is needed once more. Then " +
     "{device} is signed out at once, and its sign-in is reported."],
+  prove_at_provider: ["Sign the other device out", "To be sure that it is you who asks, sign in once more at " +
+    "{provider}. Then {device} is signed out at once, and its sign-in is reported."],
+  provider: "Continue with {provider}",
+  not_vouched: "You have not signed in there, or as somebody else. Nothing has been done. Please try again.",
   password: "Password",
   send: "Sign it out",
   wrong_password: "That is not your password. Please try it again.",
@@ -207,6 +211,7 @@ export class Language {
     if (status === 200) return this.pair(body.ended ? "reported" : "reported_ended");
     if (status === 404) return this.pair("no_passwords");
     if (status === 409 || (status === 401 && body?.reason)) return this.pair("changed");
+    if (status === 401 && /sign-on|id-token/.test(body?.type)) return { text: this.say("not_vouched") };
     if (status === 401) return { text: this.say("wrong_password") };
     if (status === 429) return { text: after ? this.say("too_often_for", { time: this.left(after) }) : this.say("too_often") };
     return { text: this.say("no_answer") };

@@ -1,7 +1,7 @@
 // <session-notice>: tells the user of an app that the session has ended, by whom and why, and warns before it runs out.
 // Until then nothing of it is seen. docs/sdk.md shows how to use it.
 import { byAnother, plain, worthSaying } from "./words.js";
-import { button, h, painted, row, style } from "./notice-parts.js";
+import { button, devices, facts, h, painted, row, style } from "./notice-parts.js";
 import { Language, faults } from "./notice-texts.js";
 
 /**
@@ -144,7 +144,7 @@ export class SessionNotice extends Base {
     this.#back = () => this.#rest(again);
     this.#show(true, title,
       h("p", { id: "text", dir: "auto" }, text),
-      this.#facts(notice),
+      facts(words, notice),
       other && h("p", { class: "question" }, words.say("was_that_you")),
       other && row(
         button(words.say("was_me"), () => this.#tell("session-was-me") && this.#rest(again)),
@@ -153,37 +153,61 @@ export class SessionNotice extends Base {
       row(this.#signInButton(), !other && button(words.say("close"), this.#back)));
   }
 
-  /** @param {Pick<Notice, "by"> & Partial<Notice>} of */
-  #facts({ by, at }) {
-    const words = this.#words;
-    /** @param {"device" | "browser" | "address" | "time"} name @param {Node} value */
-    const fact = (name, value) => h("div", {}, h("dt", {}, words.say(name)), h("dd", {}, value));
-    const time = h("time", { dateTime: at ?? "" });
-    const refresh = () => {
-      time.textContent = words.when(at ?? "");
-      setTimeout(() => time.isConnected && refresh(), 20_000);
-    };
-    if (at) refresh();
-    const { name, guessed } = words.device(by, "unknown_device");
-    const browser = words.program(by?.client);
-    const facts = h("dl", { part: "facts" },
-      by && fact("device", h("bdi", {}, guessed ? browser : name)),
-      browser && !guessed && fact("browser", h("bdi", {}, browser)),
-      by?.ip && fact("address", h("bdi", {}, plain(by.ip))),
-      at && fact("time", time));
-    return facts.hasChildNodes() && facts;
+  /**
+   * Reports who has ended the session, with what proves that its user does: for an app, or a page to which the user comes
+   * back from the provider. What comes of it is shown.
+   * @param {Proof} proof
+   */
+  async report(proof) {
+    const { answer, outcome } = await this.#report(proof);
+    if (!outcome.title && this.#notice) this.#startReport(this.#notice, outcome.text);
+    return answer;
   }
 
-  /** "It was not me": the app's business, if it wants it to be. @param {Notice} notice */
-  #startReport(notice) {
+  /** "It was not me": the app's business, if it wants it to be. @param {Notice} notice @param {string} [problem] */
+  async #startReport(notice, problem) {
     const report = (/** @type {Proof} */ proof) => this.#report(proof);
-    if (!this.#tell("session-report", { report })) this.#rest(() => this.#tellWhy(notice));
-    else if (this.hasAttribute("no-password")) this.#tellOutcome(this.#words.verdict({ status: 404 }));
-    else this.#askPassword(notice);
+    if (!problem && !this.#tell("session-report", { report })) return this.#rest(() => this.#tellWhy(notice));
+    const hub = this.#connection;
+    const silence = new Promise((resolve) => setTimeout(resolve, 3000));
+    const answer = await Promise.race([hub?.report().catch(() => undefined), silence]);
+    if (hub !== this.#connection || notice !== this.#notice) return; // it tells of something else by now
+    // An older hub does not say what it takes.
+    const { password = !this.hasAttribute("no-password"), provider = "", start = "" } =
+      answer?.status === 200 && !answer.body.session ? answer.body : {};
+    if (password || start) this.#askProof(notice, { password, provider: plain(provider), start }, problem);
+    else this.#tellOutcome(this.#words.verdict({ status: 404 }));
   }
 
-  /** @param {Notice} notice */
-  #askPassword(notice) {
+  /**
+   * @param {Notice} notice
+   * @param {{ password: boolean, provider: string, start: string }} ways
+   * @param {string} [said] why it is asked again
+   */
+  #askProof(notice, { password, provider, start }, said = "") {
+    const words = this.#words;
+    const step = password ? "prove" : "prove_at_provider";
+    const problem = h("p", { id: "problem", class: "problem", role: "alert", hidden: !said }, said);
+    const name = (/** @type {string} */ text) => h("bdi", {}, text);
+    this.#back = () => this.#tellWhy(notice);
+    const back = button(words.say("back"), this.#back);
+    const leave = start && button(words.say("provider", { provider }), () => this.#toProvider(start), password ? "" : "primary");
+    this.#show(true, words.pair(step).title,
+      h("p", { id: "text" },
+        ...words.parts(step, { device: name(words.device(notice.by).name), provider: name(provider) })),
+      password ? this.#passwordForm(problem, back) : problem,
+      row(leave || false, !password && back, this.#signInButton("")));
+  }
+
+  /** Goes to prove there who it is, and from there to the hub's page, which reports. @param {string} start */
+  #toProvider(start) {
+    const to = new URL(start);
+    if (to.origin === location.origin) to.searchParams.set("return", location.pathname + location.search);
+    if (/^https?:$/.test(to.protocol)) location.assign(to);
+  }
+
+  /** @param {HTMLElement} problem @param {HTMLElement} back */
+  #passwordForm(problem, back) {
     const words = this.#words;
     const input = h("input", {
       id: "password", type: "password", name: "password", autocomplete: "current-password", maxLength: 1024,
@@ -192,25 +216,19 @@ export class SessionNotice extends Base {
     const user = h("input", {
       type: "text", name: "username", autocomplete: "username", value: this.#connection?.session?.user ?? "", hidden: true,
     });
-    const problem = h("p", { id: "problem", class: "problem", role: "alert", hidden: true });
     const send = h("button", { class: "primary", part: "button primary" }, words.say("send"));
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
       send.disabled = problem.hidden = true;
-      const { title, text } = await this.#report({ password: input.value });
+      const { title, text } = (await this.#report({ password: input.value })).outcome;
       if (title) return; // another step has come
       send.disabled = problem.hidden = false;
       problem.textContent = text;
       input.select();
       input.focus();
     };
-    this.#back = () => this.#tellWhy(notice);
-    this.#show(true, words.pair("prove").title,
-      h("p", { id: "text" }, ...words.parts("prove", { device: h("bdi", {}, words.device(notice.by).name) })),
-      h("form", { submit },
-        user, h("label", { htmlFor: "password" }, words.say("password")), input, problem,
-        row(send, button(words.say("back"), this.#back))),
-      row(this.#signInButton("")));
+    return h("form", { submit },
+      user, h("label", { htmlFor: "password" }, words.say("password")), input, problem, row(send, back));
   }
 
   /** @param {Proof} proof */
@@ -220,29 +238,21 @@ export class SessionNotice extends Base {
     const outcome = this.#words.verdict(answer);
     if (outcome.title && hub === this.#connection) this.#tellOutcome(outcome, answer?.body);
     if (answer?.status === 200) this.#tell("session-reported", { answer: answer.body });
-    return outcome;
+    return { answer, outcome };
   }
 
   /** The last step. @param {{ title?: string, text: string }} outcome @param {any} [answer] the hub's, if it has done it */
   #tellOutcome({ title = "", text }, answer) {
     /** @type {Session[]} */ const others = answer?.sessions ?? [];
-    const shown = others.slice(0, 5);
     const words = this.#words;
-    const comma = words.say("comma");
-    const list = h("ul", {}, ...shown.map((s) => h("li", {}, h("bdi", {}, words.device(s).name),
-      h("span", {}, h("bdi", {}, words.program(s.client)), words.program(s.client) && comma,
-        h("bdi", {}, plain(s.ip) || words.say("unknown_address")), comma,
-        words.say("last_active", { ago: words.ago(s.last_active_at) })))));
-    const more = others.length - shown.length;
-    if (more) list.append(h("li", {}, words.say("others_more", { count: String(more) })));
     this.#back = () => this.#rest(() => this.#tellOutcome({ title, text }, answer));
     this.#show(true, title,
       h("p", { id: "text" }, text),
-      answer?.session && this.#facts({ by: answer.session }),
-      shown.length > 0 && h("h3", {}, words.say("others")),
-      shown.length > 0 && list,
-      shown.length > 0 && h("p", {}, words.say("others_hint")),
-      answer?.session && !shown.length && h("p", {}, words.say("no_others")),
+      answer?.session && facts(words, { by: answer.session }),
+      others.length > 0 && h("h3", {}, words.say("others")),
+      others.length > 0 && devices(words, others),
+      others.length > 0 && h("p", {}, words.say("others_hint")),
+      answer?.session && !others.length && h("p", {}, words.say("no_others")),
       row(this.#signInButton(), button(words.say("close"), this.#back)));
   }
 

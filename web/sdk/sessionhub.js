@@ -151,11 +151,11 @@ class Connection {
 
   /**
    * Reports the login that has ended this session as not the user's own: the hub ends its session. Whoever asks has to
-   * prove to be the user. It throws where there is no answer, or none of the hub's.
-   * @param {Proof} proof
+   * prove to be the user: without a proof, the hub says how. It throws where there is no answer, or none of the hub's.
+   * @param {Proof} [proof]
    */
   report(proof) {
-    return call(this.#p, this.#hub, "POST", "/report", proof);
+    return call(this.#p, this.#hub, proof ? "POST" : "GET", "/report", proof);
   }
 
   /** Ends the connection, and leaves the session as it is. */

@@ -128,8 +128,12 @@ export interface Warning extends Expiring {
   until: number;
 }
 
-/** What proves that it is the user who reports a login: the password, or an ID token where there is single sign-on. */
-export type Proof = { password: string } | { id_token: string; nonce: string };
+/**
+ * What proves that it is the user who reports a login: the password or, where there is single sign-on, an ID token, or what
+ * the provider has sent back after a sign-in that was begun at the hub for a report.
+ */
+export type Proof = { password: string } | { id_token: string; nonce: string } |
+  { state: string; code?: string; error?: string; iss?: string };
 
 /** It will not, after all. */
 export interface Renewed {
@@ -195,10 +199,10 @@ export interface Connection {
   ack(id: string): void;
   wake(changed?: boolean): void;
   /**
-   * Reports the session that has ended this one as not the user's own. `after` is the hub's Retry-After, in ms. It throws
-   * where there is no answer, or none of the hub's.
+   * Reports the session that has ended this one as not the user's own. `after` is the hub's Retry-After, in ms. Without a
+   * proof it asks the hub which it takes. It throws where there is no answer, or none of the hub's.
    */
-  report(proof: Proof): Promise<{ status: number; body: any; after: number }>;
+  report(proof?: Proof): Promise<{ status: number; body: any; after: number }>;
   logout(): Promise<void>;
   close(): void;
 }

@@ -7,7 +7,7 @@ import { showForm } from "./form.js";
 import { busily, say, step } from "./parts.js";
 
 /**
- * @import { Session, State } from "../../sdk/types.d.ts"
+ * @import { Proof, Session, State } from "../../sdk/types.d.ts"
  * @typedef {import("../../sdk/words.js").Ending} Ending
  */
 
@@ -35,6 +35,20 @@ export function leave(ending) {
   if (ending.reason !== "signed_out" || lastWords(ending)) join();
 }
 
+/**
+ * Reports, with what the provider has sent along, who has ended this browser's session.
+ * @param {Proof} proof
+ * @returns {Promise<{ body?: { return_to?: string } } | undefined>} the hub's answer, if there is one
+ */
+export function report(proof) {
+  showForm();
+  const hub = join();
+  return new Promise((resolve) => {
+    hub.on("revoked", () => void resolve($("notice").report(proof))); // the notice has heard of it first
+    hub.on("welcome", () => resolve(undefined)); // it has not ended
+  });
+}
+
 /** @param {string} [session] its ID, where it is live */
 function join(session) {
   connection?.close();
@@ -50,6 +64,7 @@ function join(session) {
     if (hub.leaving) $("news").textContent = "You have signed out.";
   });
   $("notice").connection = hub;
+  return hub;
 }
 
 /** @param {Session} session */

@@ -4,11 +4,13 @@ import { call } from "../lib/api.js";
 import { $ } from "../lib/dom.js";
 import { device } from "./device.js";
 import { showForm } from "./form.js";
+import { report } from "./live.js";
 
 /** @import { Answer } from "../lib/api.js" */
 
 const START = "/v1/login/oidc/start";
 const PAGE = "/sign-in";
+const ANEW = "-anew"; // ends the states of sign-ins that prove who reports an intruder, and sign nobody in
 
 /**
  * What the provider has sent along, or why the hub could not send the user there.
@@ -60,6 +62,10 @@ export async function arrive(decided) {
     showForm(why === "set-up" ? notSetUp() : silent());
     return true;
   }
+  if (state?.endsWith(ANEW)) {
+    report({ state, ...sent }).then((answer) => returnTo(answer?.body));
+    return true;
+  }
   let answer;
   try {
     // A provider's error may come without a state: then it is of no sign-in that the hub knows.
@@ -69,15 +75,19 @@ export async function arrive(decided) {
     showForm(`The hub does not answer. Please check your connection, then continue with ${provider()} again.`);
     return true;
   }
-  if (answer.body.return_to) {
-    address(answer.body.return_to);
-    if ($("sso")) $("sso").href = start();
-  }
+  returnTo(answer.body);
   // Who goes back in the history comes from the provider a second time, and may be signed in by the first.
   if (answer.body.type === "/problems/sign-on-unknown" && await isLive()) return false;
   if ([201, 300, 409].includes(answer.status)) await decided(answer, again);
   else showForm(reason(answer));
   return true;
+}
+
+/** @param {{ return_to?: string } | undefined} body the hub's answer, which knows where to go on to afterwards */
+function returnTo(body) {
+  if (!body?.return_to) return;
+  address(body.return_to);
+  if ($("sso")) $("sso").href = start();
 }
 
 /**
