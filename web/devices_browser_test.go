@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
@@ -113,6 +114,30 @@ func TestDevicesPageIsLive(t *testing.T) {
 	first.do(chromedp.Click("#own .danger"))
 	first.until(`location.pathname + location.search === "/sign-in?return=/devices"`)
 	s.admin("GET", "/v1/admin/users/alice/sessions", "").length(0, "sessions")
+}
+
+// TestDevicesPageLooksAgainAtNewcomers has a page that does not look now and then: a device has its socket a moment
+// after it is in the list.
+func TestDevicesPageLooksAgainAtNewcomers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo, limited(5, session.Evict, nil))
+	w := browser(t, s)()
+	if _, err := chromedp.Call(w.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `{
+			const [ask, every] = [fetch, setInterval];
+			window.looks = 0;
+			window.fetch = (path, init) => (looks += path === "/v1/sessions", ask(path, init));
+			window.setInterval = (call, ms) => ms === 10_000 ? 0 : every(call, ms);
+		}`,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.devices(w, "alice", firefox)
+	w.shows("#own", "Live now")
+	w.script(`looks = 0`)
+	s.device("alice", "Laptop", "web", nil)
+	w.shows("#others", "Laptop", "Not connected")
+	w.until(`looks >= 2`)
 }
 
 func TestDevicesPageWithoutTheStore(t *testing.T) {

@@ -13,6 +13,7 @@ import { refreshAll, showAll } from "./list.js";
 /** @import { Answer } from "../lib/api.js" */
 
 const SIGN_IN = "/sign-in?return=/devices";
+const CONNECTED = 1500; // ms after a sign-in by which its device most likely has its socket
 const RETRY = 3000; // ms until the hub is asked again that did not answer
 const SILENT = "The hub has not confirmed that. Please try again in a moment.";
 
@@ -72,6 +73,7 @@ function update({ body, date }) {
 /** Tells what has changed since the list that was known before. @param {Map<string, Session>} before */
 function tell(before) {
   const added = [...known.values()].filter((s) => !before.has(s.id));
+  if (added.length) setTimeout(() => unfollow && look(), CONNECTED); // that it connects is no event
   const gone = [...before.values()].filter((s) => !known.has(s.id) && !ended.delete(s.id));
   if (added.length > 3) say(`${added.length} new sign-ins.`);
   else if (added.length) say("New sign-in: ", ...listed(added, (s) => `, ${plain(s.ip) || "address unknown"}`));
