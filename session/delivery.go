@@ -2,16 +2,34 @@ package session
 
 import "slices"
 
-// NoticeDelivery says whether the notice of an ended session was sent to anybody when the session ended. Empty is not
-// known.
-type NoticeDelivery string
+// NoticeDelivery says whether the notice of an ended session was sent to anybody when the session ended. Zero is not
+// known. It is a number in records, which are read with every login, and a word elsewhere.
+type NoticeDelivery uint8
 
 const (
-	// NoticeSent says that it was sent to each instance that had a connection of the session.
-	NoticeSent NoticeDelivery = "sent"
 	// NoticeOffline says that there was no connection: whoever has the session finds out on coming back.
-	NoticeOffline NoticeDelivery = "offline"
+	NoticeOffline NoticeDelivery = iota + 1
+	// NoticeSent says that it was sent to each instance that had a connection of the session.
+	NoticeSent
 )
+
+var deliveryWords = [...]string{"", "offline", "sent"}
+
+func (d NoticeDelivery) String() string {
+	if int(d) < len(deliveryWords) {
+		return deliveryWords[d]
+	}
+	return ""
+}
+
+// MarshalText returns the word.
+func (d NoticeDelivery) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote. What a later version says that this one does not know is not known.
+func (d *NoticeDelivery) UnmarshalText(text []byte) error {
+	*d = NoticeDelivery(max(0, slices.Index(deliveryWords[:], string(text))))
+	return nil
+}
 
 // Sent reports whether the notice was sent when the session ended.
 func (e Ending) Sent() bool { return e.Delivery == NoticeSent }

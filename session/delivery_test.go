@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestDeliver(t *testing.T) {
 				want = session.NoticeOffline
 			}
 			if s.Ended.Delivery != want || s.Ended.Sent() != (want == session.NoticeSent) {
-				t.Fatalf("session %s is %q, want %q", s.ID, s.Ended.Delivery, want)
+				t.Fatalf("session %s is %v, want %v", s.ID, s.Ended.Delivery, want)
 			}
 			s.Ended.Delivery = before.Ended[i].Ended.Delivery
 		}
@@ -45,6 +46,26 @@ func TestDeliver(t *testing.T) {
 			t.Fatalf("beside the delivery\n got %s\nwant %s", got, want)
 		}
 	})
+}
+
+// TestDeliveryWords writes deliveries as people read them, and reads them back.
+func TestDeliveryWords(t *testing.T) {
+	for d, want := range map[session.NoticeDelivery]string{
+		0: `""`, session.NoticeOffline: `"offline"`, session.NoticeSent: `"sent"`,
+	} {
+		text, err := json.Marshal(d)
+		must(t, err)
+		read := session.NoticeDelivery(7)
+		must(t, json.Unmarshal(text, &read))
+		if string(text) != want || read != d {
+			t.Errorf("%d is %s, want %s, and then %d", d, text, want, read)
+		}
+	}
+	later := session.NoticeSent
+	must(t, later.UnmarshalText([]byte("of a later version")))
+	if later != 0 || session.NoticeDelivery(200).String() != "" {
+		t.Errorf("what is not known is %v", later)
+	}
 }
 
 // scene is two sessions that are about to end, of which one has a connection, and one that is not.

@@ -104,11 +104,11 @@ func (s *server) adminRoutes() []route {
 		on(s, mayHaveBody(endAll), s.adminEndAll).
 			takes(endInput{Message: "Your password was reset. Please sign in again."}).
 			gives(http.StatusOK, "They have ended: those with a socket were sent a notice.",
-				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "sent"}}}),
+				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: session.NoticeSent}}}),
 		on(s, mayHaveBody(endOne), s.adminEndOne).
 			takes(endInput{Message: "This device was reported as stolen."}).
 			gives(http.StatusOK, "It has ended.",
-				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: "offline"}}}),
+				adminEnded{Ended: []delivered{{Session: exampleOldView, Delivery: session.NoticeOffline}}}),
 	}
 }
 

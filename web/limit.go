@@ -83,7 +83,7 @@ func (s *server) limitRoutes() []route {
 	premium := limitAnswer{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}, Policy: session.Evict,
 		Own: session.Limits{Limit: 5, LimitByKind: map[session.Kind]int{session.TV: 1}}}
 	standard := limitAnswer{Limit: 1, LimitByKind: map[session.Kind]int{}, Policy: session.Evict}
-	gone := &[]delivered{{Session: exampleOldView, Delivery: "sent"}}
+	gone := &[]delivered{{Session: exampleOldView, Delivery: session.NoticeSent}}
 	return []route{
 		on(s, operation("GET", path, "get-user-limit", "The limits that hold for a user", byOperator), s.limit).
 			gives(http.StatusOK, "What holds, and what of it is the user's own.", premium),

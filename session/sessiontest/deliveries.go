@@ -108,7 +108,7 @@ func deliverKept(k *kit) {
 	k.touch(session.Mark{Key: k.key, Session: live[1].ID, Receipt: true})
 	for i, s := range live {
 		ending := k.find(s.ID).Ended
-		if ending.Sent() != (i == 0) || ending.Delivery == "" || ending.AckedAt.IsZero() != (i == 2) {
+		if ending.Sent() != (i == 0) || ending.Delivery == 0 || ending.AckedAt.IsZero() != (i == 2) {
 			k.Errorf("session %d has ended as %s", i, asJSON(k, ending))
 		}
 	}
