@@ -77,7 +77,7 @@ func TestSDKExampleForNode(t *testing.T) {
 			examples = append(examples, b.text)
 		}
 	}
-	if len(examples) != 3 {
+	if len(examples) != 4 {
 		t.Fatalf("%d examples in docs/sdk.md", len(examples))
 	}
 	folder := t.TempDir()
