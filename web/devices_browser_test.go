@@ -28,7 +28,7 @@ func (s *site) devices(w *window, user, userAgent string) {
 	w.until(`location.pathname + location.search === "/sign-in?return=/devices" && document.readyState === "complete"`)
 	w.use(user)
 	w.until(`location.pathname === "/devices" && document.readyState === "complete"`)
-	w.shows("#own", "This device", "Signed in today at", "Last active just now")
+	w.shows("#own", "This device", "Signed in", "Last active just now")
 }
 
 // looksUntil makes the devices page look at the list now, as it does when it comes into sight, until something is so.
@@ -175,6 +175,27 @@ func TestDevicesPageOfASessionThatHasEnded(t *testing.T) {
 	w.shows("#ended", "Signed out", "The office is closed.")
 	w.do(chromedp.Click("#ended a"))
 	w.until(`location.pathname + location.search === "/sign-in?return=/devices"`)
+}
+
+func TestDevicesPageLeadsBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, demo)
+	w := browser(t, s)()
+	w.do(chromedp.Navigate(s.server.URL + "/devices?return=/docs?a=1%26b=2%23top"))
+	w.until(`location.pathname === "/sign-in" && document.readyState === "complete"`)
+	w.use("alice")
+	w.shows("#own", "This device")
+	w.accessible()
+	w.shot("devices-back")
+	w.do(chromedp.Click("#back a"))
+	w.until(`location.pathname + location.search + location.hash === "/docs?a=1&b=2#top"`)
+	for _, query := range []string{"", "?return=//evil.example", "?return=https://evil.example/", "?return=javascript:alert(1)"} {
+		w.do(chromedp.Navigate(s.server.URL + "/devices" + query))
+		w.shows("#own", "This device")
+		if !w.has(`back.hidden && !back.firstElementChild.hasAttribute("href")`) {
+			t.Errorf("%s leads somewhere", query)
+		}
+	}
 }
 
 // TestDevicesPageTakesAnything has a thousand sessions of people who mean no good: the store is not asked for bounds.

@@ -1,7 +1,7 @@
 // The rules of the sign-in page that need no page: where it goes on to, and who makes room.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { returnAddress } from "../../ui/signin/return.js";
+import { returnAddress } from "../../ui/lib/return.js";
 import { allowance, candidates, devices, inTheWay, kept, leaving, missing, proposal } from "../../ui/signin/room.js";
 
 const SITE = "https://hub.example";

@@ -4,6 +4,7 @@ import { clock, deviceName, explain, plain } from "/sdk/words.js";
 import "/sdk/session-notice.js";
 import { call } from "../lib/api.js";
 import { $, h, show } from "../lib/dom.js";
+import { onward } from "../lib/return.js";
 import { ask } from "./ask.js";
 import { software } from "./card.js";
 import { follow } from "./follow.js";
@@ -12,7 +13,7 @@ import { refreshAll, showAll } from "./list.js";
 /** @import { Notice, Session } from "../../sdk/types.d.ts" */
 /** @import { Answer } from "../lib/api.js" */
 
-const SIGN_IN = "/sign-in?return=/devices";
+const SIGN_IN = `/sign-in?return=/devices${encodeURIComponent(location.search)}`;
 const CONNECTED = 1500; // ms after a sign-in by which its device most likely has its socket
 const RETRY = 3000; // ms until the hub is asked again that did not answer
 const SILENT = "The hub has not confirmed that. Please try again in a moment.";
@@ -189,5 +190,9 @@ function over(ending) {
   show($("ended"));
 }
 
+const back = onward(location);
+$("back").hidden = !back;
+if (back) /** @type {HTMLAnchorElement} */ ($("back").firstElementChild).href = back;
+/** @type {HTMLAnchorElement} */ ($("again")).href = `${SIGN_IN}#again`;
 unfollow = follow(look);
 setInterval(() => refreshAll(hubTime()), 15_000);

@@ -1,27 +1,18 @@
 // Goes on to where the sign-in page was sent from: /?return=/somewhere.
-import { returnAddress } from "./return.js";
+import { onward } from "../lib/return.js";
 
 const KEPT = "hub-onward";
 const AGAIN_WITHIN = 30_000; // ms in which an app that sends its user back has most likely not let them in
-
-const asked = () => new URLSearchParams(location.search).get("return");
-
-/**
- * Returns where the page's own address says to go on to, if anywhere.
- * @returns {string | undefined}
- */
-export function onward() {
-  return returnAddress(asked(), location.origin);
-}
 
 /**
  * Leaves for where the page's address says. The sign-in page does not stay in the browser's history.
  * @returns {boolean} whether it leaves
  */
 export function goOn() {
-  const to = onward();
+  const to = onward(location);
   if (!to) {
-    if (asked()) console.warn("The return address is not a path of this site, and left out:", asked()?.slice(0, 200));
+    const asked = new URLSearchParams(location.search).get("return");
+    if (asked) console.warn("The return address is not a path of this site, and left out:", asked.slice(0, 200));
     return false;
   }
   try {
@@ -40,7 +31,7 @@ export function goOn() {
 export function isBack() {
   try {
     const last = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
-    return !!last.to && last.to === onward() && Date.now() - last.at < AGAIN_WITHIN;
+    return !!last.to && last.to === onward(location) && Date.now() - last.at < AGAIN_WITHIN;
   } catch {
     return false;
   }

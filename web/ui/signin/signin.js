@@ -3,10 +3,11 @@
 import { plain } from "/sdk/words.js";
 import { call } from "../lib/api.js";
 import { $ } from "../lib/dom.js";
+import { onward } from "../lib/return.js";
 import { persist } from "./away.js";
 import { setUp, showForm } from "./form.js";
 import { enter, leave } from "./live.js";
-import { goOn, isBack, onward } from "./onward.js";
+import { goOn, isBack } from "./onward.js";
 import { decided } from "./outcome.js";
 import { excuse } from "./parts.js";
 import { arrive } from "./sso.js";
@@ -27,7 +28,7 @@ async function begin() {
 /** Leaves it to the user, who would else be sent in a circle. */
 function offerToGoOn() {
   const link = $("onward-link");
-  link.href = onward();
+  link.href = onward(location);
   link.querySelector("bdi").textContent = plain(link.pathname);
   $("onward").hidden = false;
 }

@@ -1,4 +1,4 @@
-// Where the browser goes once somebody has signed in: to an address of this site, and nowhere else.
+// Where a page leads on or back to, /devices?return=/orders: to an address of this site, and nowhere else.
 
 const MOST = 2000; // characters
 
@@ -23,4 +23,13 @@ export function returnAddress(path, site) {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Returns the address of the site that a page's own says to return to, if it does.
+ * @param {{ search: string, origin: string }} page its `location`
+ * @returns {string | undefined}
+ */
+export function onward({ search, origin }) {
+  return returnAddress(new URLSearchParams(search).get("return"), origin);
 }
