@@ -72,7 +72,7 @@ func Messages() []Message {
 		{"session.revoked", true, "The session has ended. Show the message, and acknowledge it; the close code follows at " +
 			"once then, and after a second in any case.", notice(id, over)},
 		{"session.expiring", true, "A minute before the session ends for want of activity, or a tenth of the timeout where " +
-			"that is less, but 20 seconds at least if the timeout is 40 or more. An activity keeps it.", expiring{Type: "session.expiring", At: later, InMS: 60_000}},
+			"that is less. An activity keeps it.", expiring{Type: "session.expiring", At: later, InMS: 60_000}},
 		{"session.renewed", true, "There was activity after such a warning, here or on another connection of the session.",
 			renewed{Type: "session.renewed", IdleExpiresAt: session.Timestamp(now.Add(own.IdleTimeout))}},
 		{"message", true, "An app pushed it to the user or to this session. Acknowledge it when it was shown, if the app " +

@@ -8,9 +8,13 @@ import (
 	"github.com/sessionhub/sessionhub/session"
 )
 
-// recheckEvery is how often a warned session is looked up: activity that the store has heard of, from another instance
-// or by a heartbeat, must be heard of here.
-const recheckEvery = 2 * time.Second
+const (
+	// warnBefore is how long before idle expiry a session is warned, or a tenth of its timeout where that is less.
+	warnBefore = time.Minute
+	// recheckEvery is how often a warned session is looked up: activity that the store has heard of, from another
+	// instance or by a heartbeat, must be heard of here.
+	recheckEvery = 2 * time.Second
+)
 
 // place names a session as a credential claims it. Only together do its parts name one: anybody can claim a
 // session's ID for another user.
@@ -61,7 +65,7 @@ func (s *seat) idleAtLocked() (ends, warn time.Duration) {
 		return 0, 0
 	}
 	ends = s.activeAt + s.idle
-	return ends, ends - session.WarnBefore(s.idle)
+	return ends, ends - min(warnBefore, s.idle/10)
 }
 
 func (s *seat) setAlarmLocked() {

@@ -237,17 +237,3 @@ func TestQuestionsEnd(t *testing.T) {
 		t.Errorf("the last ticket was good for too short: %s were left", left)
 	}
 }
-
-// TestWarningsLeaveTimeToAnswer holds what users are given before they are signed out to 20 seconds, where there are any.
-func TestWarningsLeaveTimeToAnswer(t *testing.T) {
-	for _, tt := range []struct{ timeout, want time.Duration }{
-		{0, 0}, {time.Second, 100 * time.Millisecond}, {39 * time.Second, 3900 * time.Millisecond},
-		{40 * time.Second, 20 * time.Second}, {time.Minute, 20 * time.Second}, {199 * time.Second, 20 * time.Second},
-		{200 * time.Second, 20 * time.Second}, {5 * time.Minute, 30 * time.Second}, {10 * time.Minute, time.Minute},
-		{30 * time.Minute, time.Minute}, {24 * time.Hour, time.Minute},
-	} {
-		if got := session.WarnBefore(tt.timeout); got != tt.want {
-			t.Errorf("with a timeout of %s: %s before the end, want %s", tt.timeout, got, tt.want)
-		}
-	}
-}

@@ -136,18 +136,6 @@ func (s Session) IdleExpiresAt() time.Time {
 	return s.LastActiveAt.Add(s.IdleTimeout)
 }
 
-// WarnBefore returns how long before a session ends for want of activity its user is warned: a minute, or a tenth of the
-// timeout where that is less, but not less than the 20 seconds that people must have to answer (WCAG 2.2, 2.2.1), unless
-// they are more than half of the timeout.
-func WarnBefore(idleTimeout time.Duration) time.Duration {
-	const answer = 20 * time.Second
-	before := min(time.Minute, idleTimeout/10)
-	if before < answer && answer <= idleTimeout/2 {
-		return answer
-	}
-	return before
-}
-
 // Deadline returns when the session ends at the latest without further activity, and for which
 // reason; zero is never.
 func (s Session) Deadline() (time.Time, Reason) {
