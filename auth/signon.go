@@ -183,7 +183,8 @@ type SignOnAnswer struct {
 
 // Redeem returns whom the provider's answer to a sign-in vouches for, whose state must have been compared. It sends the
 // code to the provider, which takes it once, verifies the ID token that it gets, and asks for the user where that does
-// not say. It returns a *SignOnError or a *TokenError if that led to nothing, and ErrProvider, wrapped, if it cannot be known before ctx ends.
+// not say. It returns a *SignOnError or a *TokenError if that led to nothing, and ErrProvider, wrapped, if it cannot be
+// known before ctx ends.
 func (o *OIDC) Redeem(ctx context.Context, s SignOn, back string, answer SignOnAnswer) (Identity, error) {
 	client, known, err := o.client(ctx, back)
 	if err != nil {

@@ -105,8 +105,8 @@ func (a Account) latest(id ID) ID {
 }
 
 // Victim returns the ended session that cred proves, and the ID of the one that ended it, or, where somebody has signed
-// in on that device again, of the last one there. It returns an *EndedError
-// with the reason Unknown if cred proves none, and an *UnforcedError if there is none to report.
+// in on that device again, of the last one there. It returns an *EndedError with the reason Unknown if cred
+// proves none, and an *UnforcedError if there is none to report.
 func (snap Snapshot) Victim(cred Credential) (victim Session, intruder ID, err error) {
 	victim, err = snap.Verify(cred)
 	var over *EndedError
