@@ -238,7 +238,7 @@ func (s *Store) Commit(ctx context.Context, key session.Key, c session.Change) (
 		name, millis(c.NotAfter), events,
 		s.keep, key.Shard(), InboxPrefix,
 		sessionNames(c.Account.Live, all), sessionNames(c.Account.Ended, unacknowledged),
-		seen, alive, activities(c.Ended), millis(c.NotBefore), sessionNames(c.Account.Ended, unsent))
+		seen, alive, activities(c.Ended), millis(c.NotBefore))
 	if err != nil {
 		return session.Snapshot{}, err
 	}
@@ -302,7 +302,6 @@ func sessionNames(list []session.Session, wanted func(session.Session) bool) str
 
 func all(session.Session) bool              { return true }
 func unacknowledged(s session.Session) bool { return s.Ended.AckedAt.IsZero() }
-func unsent(s session.Session) bool         { return !s.Ended.Sent() }
 
 // activities returns the sessions that have ended, each with the last activity that this was decided on.
 func activities(ended []session.Session) string {

@@ -12,6 +12,7 @@ var deliveryCases = []testCase{
 	{"what a change ends is sent where it has a route, and else offline", deliverEach},
 	{"whom a change has told is returned, and again when it is sent again", deliverAgain},
 	{"a delivery stays, whatever comes after it", deliverKept},
+	{"a later change is kept with the deliveries that it says", deliverSaid},
 	{"the delivery of what has ended otherwise is not known", deliverUnknown},
 	{"a change may tell more sessions than the account keeps", deliverMany},
 }
@@ -112,6 +113,17 @@ func deliverKept(k *kit) {
 			k.Errorf("session %d has ended as %s", i, asJSON(k, ending))
 		}
 	}
+}
+
+func deliverSaid(k *kit) {
+	k.beat("one")
+	id := k.open(1)[0].ID
+	k.attach(k.route(id, "one"))
+	first, _ := k.ending(k.key, id)
+	k.commit(first)
+	later := k.change(first.ID, kept(first)) // as one that knows of no deliveries, say
+	k.commit(later)
+	same(k, "account", k.load(k.key).Account, later.Account)
 }
 
 func deliverUnknown(k *kit) {

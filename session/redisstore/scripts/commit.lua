@@ -10,7 +10,6 @@
 --       14 the instances that live, with a space before and after each
 --       15 the sessions that it ends, each with = and ms of its last activity, after a space
 --       16 ms before which the change is refused, '' for none
---       17 the ended ones of which the record does not say that they were told, as 12
 -- Returns a list: of one, a field for each session that it has ended and told; or the snapshot it lost to, as load does.
 local version = redis.call('GETRANGE', KEYS[1], 0, 15)
 if version == string.sub(ARGV[2], 1, 16) then
@@ -57,13 +56,14 @@ elseif not due or tonumber(due) <= now or tonumber(due) > tonumber(ARGV[4]) then
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[5])
 end
 
--- The routes of dead instances are forgotten, those of sessions that are not live told and forgotten.
+-- The routes of dead instances are forgotten, those of sessions that are not live told and forgotten. Whom the last
+-- change has told the record says by now, as far as it keeps them.
 local told, gone, sent = {}, {}, {}
 for i = 1, #fields, 2 do
   local sort, session = string.match(fields[i], '^(%a):(%x+)')
   local instance = string.sub(fields[i], 36)
-  if sort == 'k' or sort == 't' then
-    if not string.find(ARGV[sort == 'k' and 12 or 17], session, 1, true) then
+  if sort == 'k' then
+    if not string.find(ARGV[12], session, 1, true) then
       gone[#gone + 1] = fields[i]
     end
   elseif sort == 'r' and ARGV[13] ~= '' and tonumber(string.match(fields[i + 1], '%d+$')) <= tonumber(ARGV[13])
