@@ -138,7 +138,8 @@ type eventQuery struct {
 }
 
 func (q *eventQuery) wants(e session.Event) bool {
-	return !e.At.Before(q.since) && (q.until.IsZero() || e.At.Before(q.until)) && (q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user) &&
+	return !e.At.Before(q.since) && (q.until.IsZero() || e.At.Before(q.until)) &&
+		(q.typ == "" || e.Type == q.typ) && (q.user == "" || e.User == q.user) &&
 		(q.reason == "" || e.Session != nil && e.Session.Ended != nil && e.Session.Ended.Reason == q.reason)
 }
 

@@ -137,7 +137,7 @@ func (s *server) heartbeat(c *call, in *heartbeatInput) (*heartbeatAnswer, error
 	live, snap, key, err := s.check(c)
 	var over *session.EndedError
 	if errors.As(err, &over) && over.Ending.Reason != session.Unknown {
-		forced := forcedExit(over.Ending.Reason)
+		forced := over.Ending.Reason.Forced()
 		return &heartbeatAnswer{State: "ended", ForcedExit: &forced, endingView: viewEnding(over.Ending)}, nil
 	}
 	if err != nil {
@@ -153,16 +153,6 @@ func (s *server) heartbeat(c *call, in *heartbeatInput) (*heartbeatAnswer, error
 	v := view(snap.Account.User, live, snap.Routes, live.ID)
 	next, expiring := nextHeartbeat(live, snap.Now)
 	return &heartbeatAnswer{State: "live", Session: &v, NextMS: next.Milliseconds(), Expiring: expiring}, nil
-}
-
-// forcedExit reports whether a reason is somebody else's doing: not the user's own sign-out, nor time.
-func forcedExit(reason session.Reason) bool {
-	switch reason {
-	case session.SignedOut, session.Idle, session.Lifetime:
-		return false
-	default:
-		return true
-	}
 }
 
 // nextHeartbeat returns when a client should ask again: a few times in the time that the session may be idle, when it is
