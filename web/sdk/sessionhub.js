@@ -10,6 +10,7 @@ import { Tabs } from "./tabs.js";
  */
 
 const ACTIVITY_EVERY = 15_000; // ms between two reports of what the user does, at most
+const LEFT_WITHIN = 5000; // from a sign-out by socket to its end
 
 /**
  * Connects to the hub with a session, and stays connected until the session ends or `close` is called.
@@ -140,7 +141,10 @@ class Connection {
     this.leaving = true;
     const answer = await call(this.#p, this.#hub, "DELETE", "").catch(() => undefined);
     // All that a page of a foreign origin may do is to say so by its socket, which then closes.
-    if (!answer && this.#send({ type: "logout" })) await new Promise((next) => this.on("state", next));
+    if (!answer && this.#send({ type: "logout" })) await new Promise((/** @type {(v?: any) => void} */ next) => {
+      this.on("state", next);
+      this.#p.setTimeout(next, LEFT_WITHIN); // the socket, or another tab's, may be dead
+    });
     const why = answer?.status === 204 ? { reason: "signed_out", message: "You signed out." } : answer?.body ??
       this.state.notice;
     this.leaving = !!why?.reason; // if not, another tab may yet do it

@@ -305,6 +305,18 @@ test("a page of a foreign origin signs out by its socket", async () => {
   assert.equal(hub.state.code, 4003);
 });
 
+test("a sign-out by a socket that is dead is not waited for", async () => {
+  const world = new World();
+  const hub = start(world);
+  world.socket.welcome();
+  const done = hub.logout();
+  await settle();
+  assert.deepEqual(world.socket.sent, [{ type: "logout" }]);
+  await Promise.all([assert.rejects(done, /could not sign out/), world.pass(5000)]);
+  assert.equal(hub.leaving, false);
+  hub.close();
+});
+
 test("a sign-out that a cut has swallowed is not done", async () => {
   const world = new World();
   const hub = start(world);
