@@ -47,6 +47,8 @@ export const ENGLISH = {
     "{provider}. Then {device} is signed out at once, and its sign-in is reported."],
   provider: "Continue with {provider}",
   not_vouched: "You have not signed in there, or as somebody else. Nothing has been done. Please try again.",
+  not_anew: "You were not asked there who you are, or it does not tell. Nothing has been done. Sign out there and try " +
+    "again, or sign in again here and end what you do not know among your devices.",
   password: "Password",
   send: "Sign it out",
   wrong_password: "That is not your password. Please try it again.",
@@ -101,6 +103,12 @@ const fill = (text, values = {}) => text.split(/\{(\w+)\}/).map((part, i) => (i 
 /** @param {string | string[]} text @returns {string[]} the names of what is put into it */
 const places = (text) => [...String(text).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
 
+/** @param {any} text */
+const kinds = (text) => [text].flat().map((each) => typeof each).join();
+
+/** @param {any} text @param {any} english @returns {boolean} whether one can stand in place of the other */
+const alike = (text, english) => kinds(text) === kinds(english);
+
 /**
  * Says what of an app's texts cannot be used: a name that there is none of, one text where there are two, or a place for
  * what is not there.
@@ -111,8 +119,7 @@ export function faults(texts) {
   return Object.entries(texts).flatMap(([name, text]) => {
     if (!Object.hasOwn(ENGLISH, name)) return [`there is no text "${name}"`];
     const english = ENGLISH[/** @type {keyof Texts} */ (name)];
-    const kinds = [text].flat().map((each) => typeof each).join();
-    if (kinds !== [english].flat().map(() => "string").join()) return [`"${name}" is not like the English one`];
+    if (!alike(text, english)) return [`"${name}" is not like the English one`];
     return places(text).filter((place) => !places(english).includes(place)).map((place) =>
       `"${name}" has a place for {${place}}, which it is not given`);
   });
@@ -126,11 +133,12 @@ export class Language {
   lang;
 
   /**
-   * @param {Texts} [texts] those that are not English
+   * @param {Texts} [texts] those that are not English; a translation that is missing, or no text, stays English
    * @param {string} [lang] that of the texts; what is none is left out
    */
   constructor(texts, lang = "") {
-    this.#texts = { ...ENGLISH, ...texts };
+    const usable = Object.entries(texts ?? {}).filter(([name, text]) => alike(text, /** @type {any} */ (ENGLISH)[name]));
+    this.#texts = { ...ENGLISH, ...Object.fromEntries(usable) };
     try {
       [this.#dates] = Intl.getCanonicalLocales(lang || []);
     } catch {
@@ -154,7 +162,6 @@ export class Language {
   parts(name, values) {
     return fill(this.#texts[name][1], values);
   }
-
 
   /** Says how much time is left: "60 seconds". @param {number} ms */
   left(ms) {
@@ -211,6 +218,7 @@ export class Language {
     if (status === 200) return this.pair(body.ended ? "reported" : "reported_ended");
     if (status === 404) return this.pair("no_passwords");
     if (status === 409 || (status === 401 && body?.reason)) return this.pair("changed");
+    if (status === 401 && body?.type === "/problems/sign-on-stale") return { text: this.say("not_anew") };
     if (status === 401 && /sign-on|id-token/.test(body?.type)) return { text: this.say("not_vouched") };
     if (status === 401) return { text: this.say("wrong_password") };
     if (status === 429) return { text: after ? this.say("too_often_for", { time: this.left(after) }) : this.say("too_often") };

@@ -98,6 +98,9 @@ test("each answer to a report says what is done, or what to do", () => {
     [{ status: 200, body: { ended: true } }, "It has been signed out", /Change your password/],
     [{ status: 200, body: { ended: false } }, "It was signed out already", /Change your password/],
     [{ status: 401, body: {} }, undefined, /not your password/],
+    [{ status: 401, body: { type: "/problems/sign-on-denied" } }, undefined, /as somebody else/],
+    [{ status: 401, body: { type: "/problems/id-token-other" } }, undefined, /as somebody else/],
+    [{ status: 401, body: { type: "/problems/sign-on-stale" } }, undefined, /not asked there .* sign in again here/],
     [{ status: 401, body: { reason: "unknown" } }, "It can no longer be reported here", /Sign in again/],
     [{ status: 409, body: { reason: "idle" } }, "It can no longer be reported here", /Sign in again/],
     [{ status: 404, body: {} }, "Sign in again to end it", /Passwords are not checked here/],
@@ -109,6 +112,15 @@ test("each answer to a report says what is done, or what to do", () => {
     assert.equal(told.title, title);
     assert.match(told.text, text);
   }
+});
+
+test("a translation that is missing, or is none, stays English", () => {
+  const texts = /** @type {any} */ ({ close: undefined, back: null, idle: "Idle.", sign_in: 7, reload: "Neu laden", gone: {} });
+  const words = new Language(texts, "de");
+  assert.deepEqual([words.say("close"), words.say("back"), words.say("sign_in"), words.say("reload")],
+    ["Close", "Back", "Sign in again", "Neu laden"]);
+  assert.equal(words.headline({ reason: "idle", message: "" }).title, "You were signed out");
+  assert.equal(faults(texts).length, 5);
 });
 
 test("a report goes to the hub with the session's token, and what it answers comes back", async () => {
