@@ -248,8 +248,11 @@ func TestNoticeReports(t *testing.T) {
 			"It was signed out already", "and 2 more"},
 	} {
 		s.faked(w, "")
-		w.script(`hub.report = async (proof) => { window.proof = proof; if (%[1]s) return %[1]s; throw new TypeError("net") }`,
-			tt.answer)
+		w.script(`hub.report = async (proof) => {
+			if (!(window.proof = proof)) return {status: 405, body: {}}; // as an older hub, which does not say how
+			if (%[1]s) return %[1]s;
+			throw new TypeError("net");
+		}`, tt.answer)
 		w.script(`say(%s)`, ending("superseded", byOther))
 		w.choose("It was not me")
 		w.says("Sign the other device out")
@@ -263,6 +266,29 @@ func TestNoticeReports(t *testing.T) {
 	w.says("You are signed out here")
 	w.choose("Details")
 	w.says("It was signed out already")
+
+	// Nobody is asked for a password by a hub that cannot say whether it takes one. Who goes back is not called again.
+	for _, answer := range []string{`{status: 503, body: {}}`, `Promise.reject(new TypeError("net"))`} {
+		s.faked(w, "")
+		w.script(`hub.report = async () => (%s)`, answer)
+		w.script(`say(%s)`, ending("superseded", byOther))
+		w.choose("It was not me")
+		w.contains(w.says("Sign the other device out"), "does not answer. Please try again", "Back", "Sign in again")
+		w.until(`!$("input")`)
+		w.script(`hub.report = async () => ({status: 200, body: {password: true}})`)
+		w.choose("It was not me")
+		w.until(`!!$("input")`)
+	}
+	s.faked(w, "")
+	w.script(`hub.report = () => new Promise((answer) => window.answer = answer)`)
+	w.script(`say(%s)`, ending("superseded", byOther))
+	w.choose("It was not me")
+	w.until(`!!window.answer`)
+	w.choose("It was me")
+	w.says("You are signed out here")
+	w.script(`answer({status: 200, body: {password: true}})`)
+	w.do(chromedp.Evaluate[chromedp.Void](`new Promise((resolve) => setTimeout(resolve))`, chromedp.EvalAwaitPromise))
+	w.says("You are signed out here")
 
 	// The app may do it itself, with what proves the user to it; and without passwords there is advice.
 	s.faked(w, "")

@@ -50,3 +50,59 @@ func TestNoticeReportsByTheProvider(t *testing.T) {
 	w.do(chromedp.WaitVisible("#devices"))
 	w.wantAddress(s, "/devices")
 }
+
+// TestReportGoesOnWhereTheSessionLives has another tab sign in while its user is at the provider: there is nothing to
+// report any more, and the page shows that, and the way to where the notice was.
+func TestReportGoesOnWhereTheSessionLives(t *testing.T) {
+	t.Parallel()
+	s := newSSOSite(t, onlySSO)
+	w := browser(t, s.site)()
+	w.goTo(s, "/sign-in?return=/devices")
+	w.toProvider()
+	w.asProvider("alice")
+	w.do(chromedp.WaitVisible("#devices"))
+	s.openOn("alice", "Attic PC")
+	w.says("You were signed out here")
+	w.choose("It was not me")
+	w.choose("Continue with Example ID")
+	w.do(chromedp.WaitVisible("#user"))
+
+	other := w.tab(s.server.URL + "/sign-in#again")
+	other.toProvider()
+	other.asProvider("alice")
+	other.do(chromedp.WaitVisible(live))
+	w.asProvider("alice")
+	w.shows("#onward", "/devices") // it was there a moment ago
+	w.wantAddress(s, "/sign-in?return=%2Fdevices")
+	if kept := w.keepsSignOns(); len(kept) != 0 {
+		t.Errorf("the browser keeps %d sign-ins", len(kept))
+	}
+	s.admin("GET", "/v1/admin/events?type=session.reported", "").length(0, "events")
+}
+
+// TestReportWaitsForTheHub comes back from the provider while the store is away: the page says so, and then reports.
+func TestReportWaitsForTheHub(t *testing.T) {
+	t.Parallel()
+	s := newSSOSite(t, onlySSO)
+	w := browser(t, s.site)()
+	w.goTo(s, "/sign-in")
+	w.toProvider()
+	w.asProvider("alice")
+	w.do(chromedp.WaitVisible(live))
+	s.openOn("alice", "Attic PC")
+	w.says("You were signed out here")
+	s.faults.gone.Store(true)
+	w.choose("It was not me")
+	w.contains(w.says("Sign the other device out"), "does not answer")
+	w.picture("notice-unsaid")
+	s.faults.gone.Store(false)
+	w.choose("It was not me")
+	w.choose("Continue with Example ID")
+	w.do(chromedp.WaitVisible("#user"))
+	s.faults.gone.Store(true)
+	w.asProvider("alice")
+	w.shows("#away", "No answer from the hub")
+	s.faults.gone.Store(false)
+	w.do(chromedp.Click("#away-now"))
+	w.contains(w.says("It has been signed out"), "Attic PC")
+}

@@ -166,6 +166,13 @@ export function devices(words, sessions) {
   return list;
 }
 
+/** Goes to prove there who it is, and from there to the hub's page, which reports. @param {string} start */
+export function toProvider(start) {
+  const to = new URL(start);
+  if (to.origin === location.origin) to.searchParams.set("return", location.pathname + location.search);
+  if (/^https?:$/.test(to.protocol)) location.assign(to);
+}
+
 /** Waits until what has just been put on the page can be seen: a page that is hidden paints nothing. */
 export const painted = () =>
   new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));

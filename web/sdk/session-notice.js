@@ -1,7 +1,7 @@
 // <session-notice>: tells the user of an app that the session has ended, by whom and why, and warns before it runs out.
 // Until then nothing of it is seen. docs/sdk.md shows how to use it.
 import { byAnother, plain, worthSaying } from "./words.js";
-import { button, devices, facts, h, painted, row, style } from "./notice-parts.js";
+import { button, devices, facts, h, painted, row, style, toProvider } from "./notice-parts.js";
 import { Language, faults } from "./notice-texts.js";
 
 /**
@@ -169,14 +169,26 @@ export class SessionNotice extends Base {
     const report = (/** @type {Proof} */ proof) => this.#report(proof);
     if (!problem && !this.#tell("session-report", { report })) return this.#rest(() => this.#tellWhy(notice));
     const hub = this.#connection;
+    const step = this.#box.firstChild;
     const silence = new Promise((resolve) => setTimeout(resolve, 3000));
     const answer = await Promise.race([hub?.report().catch(() => undefined), silence]);
-    if (hub !== this.#connection || notice !== this.#notice) return; // it tells of something else by now
+    if (hub !== this.#connection || step !== this.#box.firstChild) return; // it, or its user, has gone on meanwhile
+    if (!(answer?.status < 500)) return this.#askLater(notice); // nobody gives a password that may not be asked for
     // An older hub does not say what it takes.
     const { password = !this.hasAttribute("no-password"), provider = "", start = "" } =
-      answer?.status === 200 && !answer.body.session ? answer.body : {};
+      answer.status === 200 ? answer.body : {};
     if (password || start) this.#askProof(notice, { password, provider: plain(provider), start }, problem);
     else this.#tellOutcome(this.#words.verdict({ status: 404 }));
+  }
+
+  /** The hub does not say what it takes as a proof. @param {Notice} notice */
+  #askLater(notice) {
+    const words = this.#words;
+    this.#back = () => this.#tellWhy(notice);
+    this.#show(true, words.pair("prove").title,
+      h("p", { id: "text", class: "problem" }, words.say("no_answer")),
+      row(button(words.say("was_not_me"), () => this.#startReport(notice), "primary"), button(words.say("back"), this.#back)),
+      row(this.#signInButton("")));
   }
 
   /**
@@ -191,19 +203,12 @@ export class SessionNotice extends Base {
     const name = (/** @type {string} */ text) => h("bdi", {}, text);
     this.#back = () => this.#tellWhy(notice);
     const back = button(words.say("back"), this.#back);
-    const leave = start && button(words.say("provider", { provider }), () => this.#toProvider(start), password ? "" : "primary");
+    const leave = start && button(words.say("provider", { provider }), () => toProvider(start), password ? "" : "primary");
     this.#show(true, words.pair(step).title,
       h("p", { id: "text" },
         ...words.parts(step, { device: name(words.device(notice.by).name), provider: name(provider) })),
       password ? this.#passwordForm(problem, back) : problem,
       row(leave || false, !password && back, this.#signInButton("")));
-  }
-
-  /** Goes to prove there who it is, and from there to the hub's page, which reports. @param {string} start */
-  #toProvider(start) {
-    const to = new URL(start);
-    if (to.origin === location.origin) to.searchParams.set("return", location.pathname + location.search);
-    if (/^https?:$/.test(to.protocol)) location.assign(to);
   }
 
   /** @param {HTMLElement} problem @param {HTMLElement} back */

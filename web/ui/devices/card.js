@@ -18,7 +18,7 @@ export function software({ client, user_agent }) {
 
 /** @param {Session} session */
 function icon({ device, client }) {
-  const known = client.type && client.type !== "bot" && device.kind !== "tv" && device.kind !== "desktop";
+  const known = client?.type && client.type !== "bot" && device.kind !== "tv" && device.kind !== "desktop";
   return known ? client.type : ICONS[device.kind];
 }
 

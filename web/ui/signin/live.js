@@ -43,10 +43,8 @@ export function leave(ending) {
 export function report(proof) {
   showForm();
   const hub = join();
-  return new Promise((resolve) => {
-    hub.on("revoked", () => void resolve($("notice").report(proof))); // the notice has heard of it first
-    hub.on("welcome", () => resolve(undefined)); // it has not ended
-  });
+  // The notice has heard of it first.
+  return new Promise((resolve) => hub.on("revoked", () => void resolve($("notice").report(proof))));
 }
 
 /** @param {string} [session] its ID, where it is live */

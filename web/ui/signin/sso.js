@@ -2,6 +2,7 @@
 import { plain } from "/sdk/words.js";
 import { call } from "../lib/api.js";
 import { $ } from "../lib/dom.js";
+import { persist } from "./away.js";
 import { device } from "./device.js";
 import { showForm } from "./form.js";
 import { report } from "./live.js";
@@ -63,8 +64,12 @@ export async function arrive(decided) {
     return true;
   }
   if (state?.endsWith(ANEW)) {
-    report({ state, ...sent }).then((answer) => returnTo(answer?.body));
-    return true;
+    const proof = { state, ...sent };
+    const { status } = await persist(() => call("GET", "/v1/session"));
+    const live = status === 200; // by another tab meanwhile: there is nothing to report, but a way back
+    const answer = await (live ? call("POST", "/v1/session/report", proof).catch(() => undefined) : report(proof));
+    returnTo(answer?.body);
+    return !live;
   }
   let answer;
   try {
