@@ -43,8 +43,21 @@ func dialRaw(t testing.TB, i *instance, token string) *rawSocket {
 	return s
 }
 
-// next returns the next frame, without what it says if that is not wanted.
+// next returns the next frame, without what it says if that is not wanted. A ping, which may come at any time, it
+// answers, and goes on to what follows.
 func (s *rawSocket) next(wanted bool) (opcode byte, payload []byte, err error) {
+	const ping, pong = 0x9, 0xa
+	for {
+		opcode, payload, err = s.frame(wanted)
+		if err != nil || opcode != ping {
+			return opcode, payload, err
+		}
+		// One without content, under a mask of zeros. A hub that has left hears no answer.
+		s.Write([]byte{0x80 | pong, 0x80, 0, 0, 0, 0})
+	}
+}
+
+func (s *rawSocket) frame(wanted bool) (opcode byte, payload []byte, err error) {
 	var head [4]byte
 	if _, err := io.ReadFull(s.Reader, head[:2]); err != nil {
 		return 0, nil, err
@@ -65,7 +78,7 @@ func (s *rawSocket) next(wanted bool) (opcode byte, payload []byte, err error) {
 	return head[0] & 0x0f, payload, err
 }
 
-// text returns the next frame, which must be a text.
+// text returns what the next frame says, which must be a text.
 func (s *rawSocket) text(t testing.TB) string {
 	t.Helper()
 	opcode, payload, err := s.next(true)
