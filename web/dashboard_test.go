@@ -175,6 +175,7 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	b.until(`text(".feed-state").startsWith("Not live · 0 events until Jan 1, 2020") && text("#event-list .none") === "No event matches the filters."`)
 	b.fill("#events-since", "2020-01-01T09:20")
 	b.says(".feed-state", "is not later than since")
+	b.says("#said", "is not later than since")
 	b.fill("#events-until", "2999-01-01T00:00")
 	b.until(`text(".feed-state").startsWith("Not live · 8 events until ") && !query(".pause").checkVisibility()`)
 	b.do(chromedp.Click("#event-list .clear"))

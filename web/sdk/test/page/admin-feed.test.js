@@ -1,7 +1,7 @@
 // The dashboard's event feed, on a network that the test has in its hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Feed } from "../../../ui/admin/model/feed.js";
+import { Feed, moment } from "../../../ui/admin/model/feed.js";
 import { Link } from "../../../ui/admin/model/link.js";
 import { FakeSource, fakePage, settle } from "./hub.js";
 
@@ -102,4 +102,33 @@ test("a page that nobody sees holds no stream, and misses nothing", async (t) =>
   await requests[0].answer(200, { events: [event(2)], next: "after-e2", more: false });
   assert.equal(ids(), "e2 e1");
   assert.deepEqual(FakeSource.open.map(({ url }) => /after=(.*)$/.exec(url)?.[1]), ["after-e2"]);
+});
+
+test("a hub that does not say where its events begin is not asked for older ones", async (t) => {
+  const { requests, feed } = open(t);
+  await requests[0].answer(200, { events: [event(1)], next: "after-e1", earlier: true });
+  assert.equal(feed.older, false);
+  await feed.readOlder();
+  assert.equal(requests.length, 0);
+});
+
+test("a time that comes twice begins with the first and ends with the last", () => {
+  process.env.TZ = "Europe/Berlin";
+  for (const [local, first, last] of [
+    ["2026-11-22T09:10", "2026-11-22T08:10", "2026-11-22T08:10"],
+    ["2026-10-25T01:59", "2026-10-24T23:59", "2026-10-24T23:59"],
+    ["2026-10-25T02:00", "2026-10-25T00:00", "2026-10-25T01:00"], // at three the clocks go back to two
+    ["2026-10-25T02:59", "2026-10-25T00:59", "2026-10-25T01:59"],
+    ["2026-10-25T03:00", "2026-10-25T02:00", "2026-10-25T02:00"],
+    ["2026-03-29T01:59", "2026-03-29T00:59", "2026-03-29T00:59"],
+    ["2026-03-29T02:30", "2026-03-29T01:30", "2026-03-29T01:30"], // at two they go on to three
+    ["2026-03-29T03:30", "2026-03-29T01:30", "2026-03-29T01:30"],
+  ]) {
+    assert.equal(moment(local), `${first}:00.000Z`, local);
+    assert.equal(moment(local, true), `${last}:00.000Z`, local);
+  }
+  process.env.TZ = "Australia/Lord_Howe"; // by half an hour
+  assert.equal(moment("2026-04-05T01:45"), "2026-04-04T14:45:00.000Z");
+  assert.equal(moment("2026-04-05T01:45", true), "2026-04-04T15:15:00.000Z");
+  assert.equal(moment(""), "");
 });

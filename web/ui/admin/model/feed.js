@@ -36,8 +36,28 @@ export const PAGE = 1_000;
 const GATHER = 100;
 const RETRY = 4_000;
 
+/** Within which time after a moment the clocks may go back to it, in ms. */
+const CHANGE = 3 * 3_600_000;
+
+/**
+ * Reads a local time of this place. Where the clocks go back a time comes twice, of which it is the first.
+ * @param {string} local such as "2026-01-31T09:10"; empty is none
+ * @param {boolean} [last] whether it is the last, as where a time ends
+ * @returns {string} RFC 3339
+ */
+export function moment(local, last = false) {
+  if (local === "") return "";
+  const first = new Date(local);
+  const after = new Date(first.getTime() + CHANGE).getTimezoneOffset();
+  const again = new Date(first.getTime() + (after - first.getTimezoneOffset()) * 60_000);
+  const twice = again > first && again.getTimezoneOffset() === after;
+  return (last && twice ? again : first).toISOString();
+}
+
 /** Follows the log, or the part of it that is of one user, type or reason: the hub itself leaves out the rest. */
 export class Feed {
+  /** Which events it is of. @type {Only} */
+  only;
   /** Newest first. It is replaced, and never changed. @type {Event[]} */
   events = [];
   /** Past is that no more come: the time has an end. @type {"loading" | "live" | "waiting" | "past"} */
@@ -56,7 +76,6 @@ export class Feed {
   /** The place in the log after the last event that has come, and the one before the first. */
   #at = "";
   #from = "";
-  #only;
   /** @type {EventSource | undefined} */
   #source;
   /** Newest last: what has come and is not shown yet. @type {Event[]} */
@@ -76,7 +95,7 @@ export class Feed {
   constructor(link, only, changed) {
     this.#link = link;
     this.#changed = changed;
-    this.#only = only;
+    this.only = only;
     document.addEventListener("visibilitychange", this.#look);
     this.#begin();
   }
@@ -113,7 +132,8 @@ export class Feed {
   /** @param {any} page with the first of the events */
   #begins(page) {
     this.#from = page.from;
-    this.older = page.earlier === true;
+    // An older hub beside this page's does not say where its events begin.
+    this.older = page.earlier === true && page.from !== undefined;
   }
 
   /** Listens while somebody looks: a browser has few connections to a hub, for all its tabs. */
@@ -136,8 +156,8 @@ export class Feed {
         this.#add(page);
       }
       // A time is wanted as a whole, however long ago it was.
-      if (this.#only.since || this.#only.until) await this.readOlder(PAGE);
-      if (this.#only.until) return this.#is("past");
+      if (this.only.since || this.only.until) await this.readOlder(PAGE);
+      if (this.only.until) return this.#is("past");
       for (let more = this.state !== "loading"; more; ) {
         const page = await this.#page({ after: this.#at });
         this.#add(page);
@@ -160,7 +180,7 @@ export class Feed {
 
   /** @param {Record<string, string>} place @returns {Promise<any>} a page of the log */
   async #page(place) {
-    const query = this.#query({ ...this.#only, ...place });
+    const query = this.#query({ ...this.only, ...place });
     if (!place.last) query.set("limit", String(PAGE));
     const { status, body } = await this.#link.ask(this, "GET", `/v1/admin/events?${query}`);
     if (status === 200) return body;
@@ -179,7 +199,7 @@ export class Feed {
 
   #listen() {
     this.#source?.close();
-    const { user, type, reason } = this.#only; // what comes is of a time that has no end
+    const { user, type, reason } = this.only; // what comes is of a time that has no end
     const source = new EventSource(`/v1/admin/events/stream?${this.#query({ user, type, reason, after: this.#at })}`);
     this.#source = source;
     for (const type of TYPES) {
@@ -220,7 +240,7 @@ export class Feed {
 
   /** @param {Event[]} events @returns {Event[]} those that are not there yet; the stream knows nothing of since */
   #news(events) {
-    const since = Date.parse(this.#only.since ?? "");
+    const since = Date.parse(this.only.since ?? "");
     return events.filter(({ id, at }) => !this.#ids.has(id) && !(Date.parse(at) < since));
   }
 

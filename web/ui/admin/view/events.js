@@ -2,7 +2,7 @@
 // and says how many have come.
 import { plain } from "/sdk/words.js";
 import { h } from "../../lib/dom.js";
-import { Feed, MOST, TYPES } from "../model/feed.js";
+import { Feed, MOST, TYPES, moment } from "../model/feed.js";
 import { NoAnswer } from "../model/link.js";
 import { Details } from "./details.js";
 import { briefly, device, eventFacts, exactly, foreign, userLink, what } from "./facts.js";
@@ -45,6 +45,9 @@ function eventList(heading, label, columns, moved) {
 
 /** How long nobody types before what has been typed counts, in ms. */
 const TYPING = 600;
+
+/** With this a browser takes a year for whole after four digits, and goes on to the time. */
+const LATEST = "9999-12-31T23:59";
 
 const OLDER = "Load older events";
 
@@ -124,8 +127,8 @@ export class Events {
     ...ALL_REASONS.map((reason) => h("option", { value: reason }, reasonWords(reason))));
   #user = h("input", { id: "events-user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: false,
     maxLength: 256, placeholder: "Exact name", change: () => this.#follow() });
-  #since = h("input", { id: "events-since", type: "datetime-local", change: () => this.#soon() });
-  #until = h("input", { id: "events-until", type: "datetime-local", change: () => this.#soon() });
+  #since = h("input", { id: "events-since", type: "datetime-local", max: LATEST, change: () => this.#soon() });
+  #until = h("input", { id: "events-until", type: "datetime-local", max: LATEST, change: () => this.#soon() });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typing;
   #clear = h("button", { type: "button", class: "clear", hidden: true, click: () => this.#clearFilters() }, "Clear filters");
@@ -173,9 +176,8 @@ export class Events {
     // Nothing but an ending has a reason.
     this.#reason.disabled = this.#type.value !== "" && this.#type.value !== "session.ended";
     if (this.#reason.disabled) this.#reason.value = "";
-    const time = (/** @type {HTMLInputElement} */ { value }) => value && new Date(value).toISOString();
-    const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value, since: time(this.#since),
-      until: time(this.#until) };
+    const only = { type: this.#type.value, reason: this.#reason.value, user: this.#user.value,
+      since: moment(this.#since.value), until: moment(this.#until.value, true) };
     this.#clear.hidden = !Object.values(only).some(Boolean);
     this.#pause.hidden = only.until !== "";
     return new Feed(this.#link, only, (came) => this.#changed(came));
@@ -208,7 +210,7 @@ export class Events {
   #changed(came) {
     if (!this.#feed) return; // it is being made
     if (came.length) this.#seen([...new Set(came.map((e) => e.user))]);
-    const { events, state } = this.#feed;
+    const { events, state, refused } = this.#feed;
     if ((state === "live" || state === "waiting") && (this.#paused || this.#list.rows.scrolled)) {
       this.#held ??= events.slice(came.length);
       this.#waiting += came.length;
@@ -217,9 +219,9 @@ export class Events {
       this.#waiting = 0;
     }
     this.#draw();
-    if (this.#unsaid && (state === "live" || state === "past")) {
+    if (this.#unsaid && (refused || state === "live" || state === "past")) {
       this.#unsaid = false;
-      this.#say(counted(events.length, "event"));
+      this.#say(plain(refused, 200) || counted(events.length, "event"));
     }
   }
 
@@ -244,7 +246,7 @@ export class Events {
     const { state, events, trimmed, refused } = this.#feed;
     if (refused) return plain(refused, 200);
     if (state === "loading") return shown ? `Loading… ${counted(shown, "event")}` : "Loading…";
-    if (state === "past") return `Not live · ${counted(shown, "event")} until ${exactly(this.#until.value)}`;
+    if (state === "past") return `Not live · ${counted(shown, "event")} until ${exactly(this.#feed.only.until)}`;
     const live = this.#paused ? "Paused" : { live: "Live", waiting: "Reconnecting" }[state];
     const full = events.length >= MOST ? `, the newest ${MOST.toLocaleString()} are kept here` : "";
     return `${live} · ${counted(shown, "event")}${full}${trimmed ? " · older ones are no longer kept" : ""}`;
