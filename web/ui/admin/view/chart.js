@@ -127,7 +127,7 @@ export class Chart {
     }
     const step = APART.find((ms) => x(since + ms) - x(since) >= LABEL) ?? 600_000;
     for (const at of moments(since, until, step)) {
-      if (x(at) < left + 16 || x(at) > this.#width - 22) continue;
+      if (x(at) < left + 16 || x(at) > this.#width - LABEL / 2) continue; // no room for all of it
       all.append(svg("path", { d: `M${Math.round(x(at)) + 0.5} ${BOTTOM}v4`, class: "base" }));
       all.append(svg("text", { x: x(at), y: HEIGHT - 4, "text-anchor": "middle" }, document.createTextNode(time(at))));
     }
