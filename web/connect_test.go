@@ -14,10 +14,18 @@ import (
 	"github.com/sessionhub/sessionhub/web"
 )
 
-// socket is a WebSocket of a test.
+// socket is a WebSocket of a test. It is read all the time, as only then are pings answered.
 type socket struct {
 	*testing.T
 	*websocket.Conn
+	heard chan heard
+}
+
+// heard is what comes on a socket. The last is an error.
+type heard struct {
+	kind websocket.MessageType
+	text []byte
+	err  error
 }
 
 // connect opens a WebSocket. The headers are names and values in turn.
@@ -36,20 +44,31 @@ func (s *site) connect(protocols []string, headers ...string) *socket {
 		s.Errorf("subprotocol %q", got)
 	}
 	s.Cleanup(func() { ws.CloseNow() })
-	return &socket{s.T, ws}
+	c := &socket{s.T, ws, make(chan heard, 1000)}
+	go func() {
+		defer close(c.heard)
+		for {
+			kind, text, err := ws.Read(context.Background())
+			c.heard <- heard{kind, text, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return c
 }
 
 // next reads a message and checks its type.
 func (c *socket) next(want string) map[string]any {
 	c.Helper()
-	_, text, err := c.Read(c.Context())
-	if err != nil {
-		c.Fatalf("waiting for %s: %v", want, err)
+	got := <-c.heard
+	if got.text == nil {
+		c.Fatalf("waiting for %s: %v", want, got.err)
 	}
-	wantMessage(c.T, text)
+	wantMessage(c.T, got.text)
 	var message map[string]any
-	if err := json.Unmarshal(text, &message); err != nil || message["type"] != want {
-		c.Fatalf("got %s, want %s", text, want)
+	if err := json.Unmarshal(got.text, &message); err != nil || message["type"] != want {
+		c.Fatalf("got %s, want %s", got.text, want)
 	}
 	return message
 }
@@ -65,7 +84,7 @@ func (c *socket) ack(notice map[string]any) {
 
 func (c *socket) closed(want websocket.StatusCode) {
 	c.Helper()
-	_, _, err := c.Read(context.WithoutCancel(c.Context()))
+	err := (<-c.heard).err
 	if got := websocket.CloseStatus(err); got != want {
 		c.Errorf("closed with %v (%v), want %v", got, err, want)
 	}

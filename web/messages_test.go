@@ -47,12 +47,12 @@ func TestMessagesReachSockets(t *testing.T) {
 		t.Errorf("%d round trips, want 1", calls)
 	}
 	for _, c := range []*socket{one, two} {
-		_, text, err := c.Read(t.Context())
-		if err != nil || !strings.HasSuffix(string(text), `"data":{"text":"Hello","n":12345678901234567890}}`) {
-			t.Fatalf("got %s, %v", text, err)
+		got := <-c.heard
+		if !strings.HasSuffix(string(got.text), `"data":{"text":"Hello","n":12345678901234567890}}`) {
+			t.Fatalf("got %s, %v", got.text, got.err)
 		}
-		if id := sent.at("id").(string); !strings.Contains(string(text), `"id":"`+id+`"`) {
-			t.Errorf("got %s, want the ID %s", text, id)
+		if id := sent.at("id").(string); !strings.Contains(string(got.text), `"id":"`+id+`"`) {
+			t.Errorf("got %s, want the ID %s", got.text, id)
 		}
 		c.ack(map[string]any{"id": sent.at("id")})
 	}
@@ -104,7 +104,6 @@ func TestMessagesHaveBounds(t *testing.T) {
 	s := newSite(t)
 	token, _ := s.open("alice")
 	c := s.socketOf(token)
-	c.SetReadLimit(32 << 10)
 	text := func(n int) string { return `"` + strings.Repeat("x", n-2) + `"` }
 	for _, tt := range []struct {
 		name, body string
@@ -143,10 +142,10 @@ func TestMessagesHaveBounds(t *testing.T) {
 
 	// The largest, with white space that does not count, is what comes first.
 	s.message("alice", "{\"data\":\n [  "+text(session.MaxPush-4)+" ,\t1 ] }").want(http.StatusOK)
-	kind, got, err := c.Read(t.Context())
-	if want := `"data":[` + text(session.MaxPush-4) + `,1]}`; err != nil || kind != websocket.MessageText ||
-		!strings.HasSuffix(string(got), want) {
-		t.Errorf("got %.100s… of %d bytes, %v", got, len(got), err)
+	got := <-c.heard
+	if want := `"data":[` + text(session.MaxPush-4) + `,1]}`; got.kind != websocket.MessageText ||
+		!strings.HasSuffix(string(got.text), want) {
+		t.Errorf("got %.100s… of %d bytes, %v", got.text, len(got.text), got.err)
 	}
 }
 
