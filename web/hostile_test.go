@@ -176,7 +176,7 @@ func TestHostileTextIsNoticed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withApp(`<!doctype html><html lang="en"><title>Careless</title><link rel="icon" href="data:,">
 		<main><p title="two&#x2028;lines">from <span>`+"\u202e"+`gnp.exe</span> on</p>
-		<p>from <span dir="rtl">abc</span> 123 שלום 9</p>
+		<p>from <span dir="rtl">abc</span> 123 שלום 9</p><p>of <bdi>one</bdi>, well, and <bdi>another</bdi></p>
 		<p><nobr>`+strings.Repeat("W", 500)+`</nobr></p><button popovertarget="over">Under</button>
 		<button id="clear">Clear</button><div id="over" popover="manual">x</div></main>
 		<script type="module" src="/app.js"></script>`, `
@@ -194,6 +194,9 @@ func TestHostileTextIsNoticed(t *testing.T) {
 		if !strings.Contains(found, want) {
 			t.Errorf("nobody says %q, but: %q", want, found)
 		}
+	}
+	if strings.Contains(found, "well") {
+		t.Errorf("what is as it should be is found: %q", found)
 	}
 }
 

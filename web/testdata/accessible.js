@@ -136,8 +136,10 @@
   }).map((e) => `under something else: ${name(e)}`);
 
   /** The texts that are seen, in the order of the page, without those that only tell scripts and styles something. */
-  const texts = () => everything().filter((e) => !e.matches("script, style, noscript, title, head *") && seen(e))
-    .flatMap((e) => [...e.childNodes]).filter((n) => n.nodeType === Node.TEXT_NODE && n.data.trim());
+  const texts = (within = document.body) => [...within.shadowRoot?.childNodes ?? [], ...within.childNodes].flatMap((n) => {
+    if (n.nodeType === Node.ELEMENT_NODE) return n.matches("script, style, noscript") ? [] : texts(n);
+    return n.nodeType === Node.TEXT_NODE && n.data.trim() && within !== n.getRootNode().host && seen(within) ? [n] : [];
+  });
 
   /** What is not seen in a text, and does something to what is around it: words.plain leaves none of it. */
   const hidden = () => [...texts().map((t) => t.data),
