@@ -212,10 +212,12 @@ func TestPageNeedsCookiesAndScripts(t *testing.T) {
 	if !strings.Contains(text, "Please turn on JavaScript") || strings.Contains(text, "One moment") {
 		t.Errorf("without scripts the page says: %s", text)
 	}
-	w.do(chromedp.Navigate(s.server.URL + "/devices"))
-	text = w.see("noscript p", "noscript-devices")
-	if !strings.Contains(text, "needs JavaScript. Turn it on") || strings.Contains(text, "One moment") {
-		t.Errorf("without scripts the devices page says: %s", text)
+	for _, page := range []string{"devices", "admin"} {
+		w.do(chromedp.Navigate(s.server.URL + "/" + page))
+		text = w.see("noscript p", "noscript-"+page)
+		if !strings.Contains(text, "needs JavaScript. Turn it on") || strings.Contains(text, "One moment") {
+			t.Errorf("without scripts /%s says: %s", page, text)
+		}
 	}
 }
 

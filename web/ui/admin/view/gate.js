@@ -3,8 +3,8 @@ import { $ } from "../../lib/dom.js";
 
 /** @import { Link } from "../model/link.js" */
 
-/** Where a key comes from. */
-const HINT = "It is one of those that the hub was started with: --api-key, or HUB_API_KEY.";
+/** Where a hub has its keys from. */
+const FROM = "in HUB_API_KEY, or by its flag or file";
 
 /** Shows the sign-in. */
 export class Gate {
@@ -35,7 +35,7 @@ export class Gate {
 
   /** Says that there is no key to sign in with. @param {string} detail */
   refuse(detail) {
-    $("gate-why").textContent = detail || `This hub has no API key, and so no dashboard. Start it with one. ${HINT}`;
+    $("gate-why").textContent = detail || `This hub has no API key, and so no dashboard. Start it with one, ${FROM}.`;
     $("gate-why").hidden = false;
     $("gate").hidden = true;
   }
@@ -56,7 +56,8 @@ export class Gate {
     if (status === 201) return;
     if (status === 404) return this.refuse(body.detail);
     if (status === 429) return this.#wait(Math.max(1, retryAfter));
-    this.#complain(status === 401 || status === 422 ? `That is not a key of this hub. ${HINT}`
+    this.#complain(status === 401 || status === 422
+      ? `That is not a key of this hub. It is one of those that the hub was started with, ${FROM}.`
       : `${body.detail || body.title || "That did not work."} Please try again.`);
     $("key").focus();
   }
